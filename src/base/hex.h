@@ -1,0 +1,21 @@
+/* hex.h - bytes as hexadecimal and base64 text.
+ *
+ * Tried: tests/base/bytes. */
+#ifndef BASE_HEX_H
+#define BASE_HEX_H
+
+#include "base/buf.h"
+
+/* Appends lower-case hexadecimal. */
+bool hex_add(struct buf *b, struct slice s);
+/* Appends the bytes of hexadecimal text, either case. On bad text appends nothing, returns false and sets *bad (may be
+ * NULL) to the offset of the trouble. */
+bool hex_read(struct buf *b, struct slice text, size_t *bad);
+
+enum base64_form { BASE64_STD, BASE64_URL }; /* with padding; URL alphabet without */
+
+bool base64_add(struct buf *b, enum base64_form form, struct slice s);
+/* Strict: no spaces, the padding the form asks for, no bits left over. Appends nothing on bad text. */
+bool base64_read(struct buf *b, enum base64_form form, struct slice text);
+
+#endif

@@ -1,0 +1,57 @@
+/* limits.h - every limit of the program, with its reason. Codecs never read this file: whoever makes one hands it a small
+ * struct of limits, so tests and fuzzers can choose tiny ones. What exceeds a limit is refused with the limit's name. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* val */
+/* Nesting of any value in the program. Walkers may recurse this deep: some 200 bytes a level, so 100 KiB of stack. Real
+ * documents stay below 40. Above it: building fails. */
+#define LIMIT_VAL_DEPTH 512
+
+/* json, cbor */
+/* Bytes of one document. The RPC body cap is lower; packages' manifests and snapshots of big boxes reach some MB. */
+#define LIMIT_JSON_BYTES (64u << 20)
+#define LIMIT_CBOR_BYTES (256u << 20)
+/* One text or byte string in CBOR: it must be whole in memory before it becomes a value. */
+#define LIMIT_CBOR_STRING (64u << 20)
+/* jsonpatch: operations in one patch; values that `copy` may multiply (each op can double the document otherwise). */
+#define LIMIT_PATCH_OPS    65536
+#define LIMIT_PATCH_COPIED 1000000
+/* A pointer's length and its parts: as deep as a value can be. */
+#define LIMIT_POINTER_BYTES 65536
+
+/* http1 */
+/* Start line and header section. Browsers send under 4 KiB, with large cookies up to 16. */
+#define LIMIT_HTTP1_LINE    8192
+#define LIMIT_HTTP1_HEAD    32768
+#define LIMIT_HTTP1_HEADERS 100
+#define LIMIT_HTTP1_TRAILER 8192
+/* A chunk's size line with its extensions: long ones serve only to waste work. */
+#define LIMIT_HTTP1_CHUNK_LINE 256
+/* All chunk extensions of one body together: nobody uses them, so a body made of them is an attack. */
+#define LIMIT_HTTP1_CHUNK_EXT 8192
+
+/* websocket */
+#define LIMIT_WS_FRAME   (16u << 20)
+#define LIMIT_WS_MESSAGE (16u << 20)
+/* Control frames in a row without data between: a peer that only pings is not talking to us. */
+#define LIMIT_WS_CONTROLS 1000
+/* Pieces of one message: an endless run of empty fragments is an attack. */
+#define LIMIT_WS_FRAGMENTS 65536
+
+/* sse */
+#define LIMIT_SSE_LINE  (1u << 20)
+#define LIMIT_SSE_EVENT (4u << 20)
+
+/* lines, jsonrpc: upstream has no limit here; a real call from a guest is some KiB, icons in base64 some 100. */
+#define LIMIT_LINE_BYTES (4u << 20)
+#define LIMIT_RPC_BATCH  100
+
+/* dns: one message over TCP; over UDP the smaller EDNS size counts. */
+#define LIMIT_DNS_MESSAGE 65535
+#define LIMIT_DNS_RECORDS 4096
+
+/* What `startbox codec` reads from standard input. */
+#define LIMIT_CODEC_INPUT (256u << 20)
+
+#endif

@@ -1,0 +1,40 @@
+/* main.c - argv and name -> personality. Holds no logic: the one visible list of what this program can be. */
+#include "cli/codec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Under any other name it is startbox, so that a copy may be called what one likes. */
+static const char *const personalities[] = {"startd", "start-cli", "start-container", "registrybox", "tunnelbox"};
+
+static int tell(FILE *out) {
+    fprintf(out,
+            "startbox %s - a cheap board as a personal server\n\n"
+            "  startbox codec NAME [--cut SEED] [options] < input\n"
+            "                    any wire format of protocols/ from a shell; `startbox codec` lists them\n"
+            "  startbox version  prints the version\n\n"
+            "This version is the ground: values and codecs. The names startd, start-cli, start-container, registrybox\n"
+            "and tunnelbox answer once their rooms stand. Try:  echo '[1.0,{\"a\":\"\\u00e9\"}]' | build/startbox "
+            "codec json\n",
+            STARTBOX_VERSION);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    name = name ? name + 1 : argc > 0 ? argv[0] : "startbox";
+    for (size_t i = 0; i < sizeof personalities / sizeof personalities[0]; i++) {
+        if (strcmp(name, personalities[i]) != 0) continue;
+        fprintf(stderr, "%s: this version of startbox has no %s yet\n", name, name);
+        return 2;
+    }
+    if (argc < 2) return tell(stdout);
+    if (!strcmp(argv[1], "version") || !strcmp(argv[1], "--version")) {
+        printf("startbox %s\n", STARTBOX_VERSION);
+        return 0;
+    }
+    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return tell(stdout);
+    if (!strcmp(argv[1], "codec")) return codec_main(argc - 2, argv + 2);
+    fprintf(stderr, "startbox: there is no command \"%s\"; `startbox help` lists them\n", argv[1]);
+    return 2;
+}

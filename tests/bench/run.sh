@@ -1,0 +1,11 @@
+#!/bin/sh
+# run.sh - builds and runs every benchmark; figures only, nothing fails for being slow.
+set -u
+cd "$(dirname "$0")/../.."
+make --no-print-directory -j"$(nproc)" VARIANT=release bench-bins all >/dev/null || exit 1
+strip -o build/bench-stripped build/startbox
+echo "stripped program: $(stat -c %s build/bench-stripped) bytes (bar: 409600)"
+for b in codecs big_map; do
+    echo
+    build/release/tests/bench/$b || exit 1
+done

@@ -1,0 +1,131 @@
+#!/bin/sh
+# check.sh - every test, counted; called by `make check`. The last line is `N passed, N failed` (with `, N skipped` before
+# its end when something was).
+#
+# What a machine lacks is skipped loudly. CI=true: a skip is a failure. STARTBOX_LONG=1: the exhaustive forms.
+set -u
+cd "$(dirname "$0")/.."
+export DEVELOPER=1
+log=$PWD/build/check
+rm -rf "$log"
+mkdir -p "$log"
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+began=$(date +%s)
+
+say() { printf '%4ds  %s\n' $(($(date +%s) - began)) "$*"; }
+
+# One command that must succeed is one test.
+must() {
+    name=$1
+    shift
+    if "$@" >"$log/out" 2>&1; then
+        passed=$((passed + 1))
+        say "ok      $name"
+    else
+        failed=$((failed + 1))
+        say "FAILED  $name"
+        tail -n 60 "$log/out" | sed 's/^/        /'
+        return 1
+    fi
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    say "SKIPPED $1: $2"
+    [ "${CI:-}" = true ] || return 0
+    failed=$((failed + 1))
+    say "FAILED  on CI nothing may be skipped"
+}
+
+# Runs one test program with TAP output: tap FILE_OF_OUTPUT COMMAND...
+cat >"$log/one" <<'EOF'
+#!/bin/sh
+out=$1
+shift
+timeout 900 "$@" >"$out" 2>&1 </dev/null
+code=$?
+grep -q '^1\.\.' "$out" || grep -q '^ok' "$out" || echo "not ok - $* said nothing" >>"$out"
+[ $code = 0 ] || grep -q '^not ok' "$out" || echo "not ok - $* ended with status $code" >>"$out"
+EOF
+chmod +x "$log/one"
+
+# Counts the TAP files of a folder and shows what failed.
+tally() {
+    name=$1 dir=$2
+    good=$(cat "$dir"/*.tap 2>/dev/null | grep -c '^ok')
+    bad=$(cat "$dir"/*.tap 2>/dev/null | grep -c '^not ok')
+    left=$(cat "$dir"/*.tap 2>/dev/null | grep -c '^ok.*# SKIP')
+    passed=$((passed + good - left)) failed=$((failed + bad))
+    say "$([ "$bad" = 0 ] && echo 'ok     ' || echo 'FAILED ') $name: $good passed, $bad failed$([ "$left" = 0 ] || echo ", $left skipped")"
+    for f in "$dir"/*.tap; do
+        grep -q '^not ok' "$f" && { echo "        $f"; grep -B 12 '^not ok' "$f" | tail -n 60 | sed 's/^/        /'; }
+    done
+    if [ "$left" != 0 ]; then
+        for f in "$dir"/*.tap; do grep '^ok.*# SKIP' "$f" | while read -r line; do say "SKIPPED $line"; done; done
+        skipped=$((skipped + left))
+        [ "${CI:-}" = true ] && { failed=$((failed + left)); say "FAILED  on CI nothing may be skipped"; }
+    fi
+}
+
+# Builds and runs the test programs of a variant: suite NAME OUT RUNNER MAKE-ARGUMENTS
+suite() {
+    suite=$1 out=$2 runner=$3
+    shift 3
+    must "$suite builds" make --no-print-directory -j"$jobs" "$@" test-bins || return 1
+    dir=$log/$(echo "$suite" | tr ' ' '-')
+    mkdir -p "$dir"
+    {
+        find "$out/tests" -type f -perm -u+x ! -path '*/bench/*' | sort | while read -r bin; do
+            echo "$dir/$(echo "${bin#"$out"/}" | tr / -).tap $runner $bin"
+        done
+        find "$out/fuzz" -type f -perm -u+x -name 'replay-*' | sort | while read -r bin; do
+            t=${bin##*/replay-}
+            echo "$dir/fuzz-$t.tap $runner $bin fuzz/seed/$t fuzz/found/$t"
+        done
+    } | xargs -P "$jobs" -L 1 "$log/one"
+    tally "$suite" "$dir"
+}
+
+if [ -z "${STARTBOX_VECTORS:-}" ]; then
+    skip "the public vectors" "STARTBOX_VECTORS names no folder (see README)"
+elif [ ! -d "$STARTBOX_VECTORS" ]; then
+    failed=$((failed + 1))
+    say "FAILED  STARTBOX_VECTORS names $STARTBOX_VECTORS, which is no folder"
+fi
+
+must "include law" make --no-print-directory check-includes
+must "headers compile alone" make --no-print-directory check-headers
+must "release builds with warnings as errors" make --no-print-directory -j"$jobs" all
+must "the names are there" sh -c 'for n in startd start-cli start-container registrybox tunnelbox; do test -L build/$n || exit 1; done'
+must "the stripped program is at most 400 KiB" sh -c 'strip -o build/check/stripped build/startbox && s=$(stat -c %s build/check/stripped) && echo "$s bytes" && test "$s" -le 409600'
+must "every undefined symbol is a function we may call" sh tests/banned.sh build/startbox
+must "clang agrees" make --no-print-directory check-clang
+must "the format is clang-format's" make --no-print-directory check-format
+must "man pages are clean" sh -c 'mandoc -T lint -W warning man/*.[1-8]'
+suite "gcc" build/test "" VARIANT=test
+suite "sanitizers" build/asan "" VARIANT=asan
+for t in tests/cli/*.sh; do
+    [ -e "$t" ] || continue
+    dir=$log/cli
+    mkdir -p "$dir"
+    "$log/one" "$dir/$(basename "$t" .sh).tap" sh "$t" build/startbox
+    "$log/one" "$dir/$(basename "$t" .sh)-asan.tap" sh "$t" build/asan/startbox
+done
+tally "command line" "$log/cli"
+for arch in arm64 armhf; do
+    if [ ! -e "build/sysroot-$arch/.done" ]; then
+        skip "$arch under qemu" "no toolchain or libraries: make deps-cross"
+        continue
+    fi
+    case $arch in
+    arm64) triple=aarch64-linux-gnu qemu=qemu-aarch64-static ;;
+    armhf) triple=arm-linux-gnueabihf qemu=qemu-arm-static ;;
+    esac
+    must "$arch cross-builds in release" make --no-print-directory -j"$jobs" cross ARCH=$arch
+    suite "$arch under qemu" build/test-$arch "$qemu -L /usr/$triple -E LD_LIBRARY_PATH=$PWD/build/sysroot-$arch/usr/lib/$triple:$PWD/build/sysroot-$arch/lib/$triple" VARIANT=test ARCH=$arch
+done
+say "took $(($(date +%s) - began)) s (budget 360 on two cores)"
+[ "$skipped" = 0 ] || echo "$skipped skipped, see SKIPPED above"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,1 @@
+json --ascii --drop-reserved

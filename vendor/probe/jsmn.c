@@ -1,0 +1,2 @@
+#include "vendor/jsmn.h"
+int main(void) { jsmn_parser p; (void)p; return 0; }
