@@ -15,6 +15,7 @@ static const struct codec_row {
     int (*run)(struct codec_run *run);
     const char *sentence;
 } codecs[] = {
+    {"http1", codec_http1, "--role server|client: requests or answers, one line an event"},
     {"json", codec_json, "a document, printed compact"},
     {"cbor", codec_cbor, "hex of one item, printed as JSON or diagnostic notation; `roundtrip`: deterministic hex"},
     {"jsonptr", codec_jsonptr, "{\"doc\":…,\"pointer\":\"…\"}, prints what it points to"},

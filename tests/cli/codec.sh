@@ -40,8 +40,8 @@ expect 2 nonsense
 expect 2 codec
 expect 2 codec nonsense
 expect 2 codec json --cut x
-#http expect 2 codec http1
-#http expect 2 codec http1 --role nobody
+expect 2 codec http1
+expect 2 codec http1 --role nobody
 #ws expect 2 codec websocket
 expect 1 codec json
 ln -s "$(realpath "$program")" "$tmp/startd"

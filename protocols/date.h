@@ -1,0 +1,24 @@
+/* date.h - dates as HTTP writes them.
+ *
+ * For: Date, Last-Modified, Expires, If-Modified-Since, cookies. Times are seconds since 1970 in UTC, years 1
+ * to 9999. Never: looks at a clock or a time zone; "now" is an argument where a two-digit year needs it.
+ * Tried: tests/protocols/http1_values, fuzz/httpfields. */
+#ifndef PROTOCOLS_DATE_H
+#define PROTOCOLS_DATE_H
+
+#include "base/slice.h"
+
+#define DATE_LEN 29 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+
+/* The preferred form, no NUL. False (nothing written) for a time that has no such form. */
+bool date_write(int64_t when, uint8_t out[DATE_LEN]);
+
+/* The three forms of RFC 9110 5.6.7, exactly; the day of the week must be right. A two-digit year that would
+ * lie more than 50 years after `now` is the latest such year that does not. A leap second (:60) is the second
+ * after :59. */
+bool date_read(struct slice text, int64_t now, int64_t *when);
+
+/* The forgiving rule of RFC 6265 5.1.1 for the Expires of a cookie. */
+bool date_read_cookie(struct slice text, int64_t *when);
+
+#endif

@@ -1,0 +1,1 @@
+http1 --role client --method GET
