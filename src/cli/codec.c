@@ -15,11 +15,13 @@ static const struct codec_row {
     int (*run)(struct codec_run *run);
     const char *sentence;
 } codecs[] = {
-    {"http1", codec_http1, "--role server|client: requests or answers, one line an event"},
     {"json", codec_json, "a document, printed compact"},
     {"cbor", codec_cbor, "hex of one item, printed as JSON or diagnostic notation; `roundtrip`: deterministic hex"},
     {"jsonptr", codec_jsonptr, "{\"doc\":…,\"pointer\":\"…\"}, prints what it points to"},
     {"jsonpatch", codec_jsonpatch, "{\"doc\":…,\"patch\":[…]}, prints the result"},
+    {"http1", codec_http1, "--role server|client: requests or answers, one line an event"},
+    {"websocket", codec_websocket, "--role server|client: frames, one line an event"},
+    {"sse", codec_sse, "an event stream, one line an event; `retry`: the last retry time"},
 };
 
 #define CODEC_N (sizeof codecs / sizeof codecs[0])

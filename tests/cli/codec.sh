@@ -42,7 +42,7 @@ expect 2 codec nonsense
 expect 2 codec json --cut x
 expect 2 codec http1
 expect 2 codec http1 --role nobody
-#ws expect 2 codec websocket
+expect 2 codec websocket
 expect 1 codec json
 ln -s "$(realpath "$program")" "$tmp/startd"
 "$tmp/startd" >/dev/null 2>&1

@@ -1,0 +1,1 @@
+websocket --role client --deflate
