@@ -339,7 +339,7 @@ static bool take_tokens(struct json *j) {
 /* Drops tokens that are done. jsmn goes on needing the chain of parents from its current super token (the open containers
  * and the keys they hang on) and the last token (a colon makes it the super token). They move to the front. */
 static void compact(struct json *j) {
-    int order[2 * VAL_DEPTH_MAX + 2]; /* the chain, innermost first: at most a container and its key a level */
+    int order[2 * VAL_DEPTH_MAX + 2] = {0}; /* the chain, innermost first: at most a container and its key a level */
     int n = 0, last = (int)j->parser.toknext - 1;
     for (int i = j->parser.toksuper; i != -1; i = j->tokens[i].parent) order[n++] = i;
     int hang = last;

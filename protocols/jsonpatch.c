@@ -76,8 +76,8 @@ static bool apply_one(struct val *doc, const struct val *entry, size_t *copied_l
     enum jsonpatch_op op;
     if (!jsonpatch_op_from(val_as_text(word), &op))
         return err_set(e, ERR_SYNTAX, "the member \"op\" is none of the six operations");
-    struct slice path, from;
-    struct val value;
+    struct slice path = {NULL, 0}, from = {NULL, 0};
+    struct val value = val_none;
     if (!member_pointer(entry, "path", &path, e)) return false;
     switch (op) {
     case JSONPATCH_ADD: return member_value(entry, &value, e) && jsonptr_change(doc, JSONPTR_ADD, path, value, e);

@@ -297,7 +297,7 @@ static bool inflate_piece(struct wsmessage *m, const struct websocket_event *pie
     for (;;) {
         size_t room = in.len > PIECE / 4 ? PIECE : in.len * 4 + 64;
         if (room > m->max - m->data.len) room = m->max - m->data.len;
-        uint8_t beyond; /* takes the first byte over the limit */
+        uint8_t beyond = 0; /* takes the first byte over the limit */
         uint8_t *at = room ? buf_room(&m->data, room) : &beyond;
         if (!at) {
             err_nomem(e, "inflating a message");

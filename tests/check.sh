@@ -102,7 +102,12 @@ must "the stripped program is at most 400 KiB" sh -c 'strip -o build/check/strip
 must "every undefined symbol is a function we may call" sh tests/banned.sh build/startbox
 must "clang agrees" make --no-print-directory check-clang
 must "the format is clang-format's" make --no-print-directory check-format
-must "man pages are clean" sh -c 'mandoc -T lint -W warning man/*.[1-8]'
+must "man pages are clean" make --no-print-directory check-man
+must "cppcheck finds nothing" make --no-print-directory check-cppcheck
+must "clang-tidy finds nothing" make --no-print-directory check-tidy
+must "install puts everything in its place" sh -c 'make --no-print-directory install DESTDIR=build/check/root &&
+    test -x build/check/root/usr/bin/startbox && test "$(readlink build/check/root/usr/bin/startd)" = startbox &&
+    test -s build/check/root/usr/share/man/man1/startbox.1'
 suite "gcc" build/test "" VARIANT=test
 suite "sanitizers" build/asan "" VARIANT=asan
 for t in tests/cli/*.sh; do
