@@ -257,6 +257,7 @@ static bool take_item(struct cbor *c) {
 static bool check_head(struct cbor *c, struct slice in) {
     unsigned major = in.ptr[0] >> 5, info = in.ptr[0] & 31;
     if (major < 2 || major > 5 || info > 27) return true;
+    if (info < 24 && c->limits.string >= 24 && c->limits.bytes >= 24) return true; /* most heads */
     size_t width = info < 24 ? 0 : (size_t)1 << (info - 24);
     if (in.len < 1 + width) return true;
     struct cur head = cur_of(slice_of(in.ptr + 1, width));

@@ -16,7 +16,7 @@
 #define SPAN         65536u
 #define REGION       (16 * SPAN)
 #define SPAN_RESERVE 64 /* empty spans kept for the next need, until mem_trim */
-#define CLASSES      48
+#define CLASSES      72
 
 struct free_block {
     struct free_block *next;
@@ -66,13 +66,14 @@ static void small_put(void *ptr) {
 
 #else
 
-/* Steps of 8 to 128, of 16 to 256, of 32 to 512, of 64 to 1024, of 128 to 2048: at most an eighth is lost. */
+/* Steps of 8 to 128, of 16 to 256, of 32 to 512, of 64 to 1024, of 32 to 2048: at most an eighth is lost, and nothing of the
+ * leaves of big maps (1248 bytes). A class costs nothing until it is used. */
 static unsigned class_of(size_t size) {
     if (size <= 128) return (unsigned)((size + 7) / 8 - 1);
     if (size <= 256) return (unsigned)(16 + (size - 128 + 15) / 16 - 1);
     if (size <= 512) return (unsigned)(24 + (size - 256 + 31) / 32 - 1);
     if (size <= 1024) return (unsigned)(32 + (size - 512 + 63) / 64 - 1);
-    return (unsigned)(40 + (size - 1024 + 127) / 128 - 1);
+    return (unsigned)(40 + (size - 1024 + 31) / 32 - 1);
 }
 
 static uint16_t class_size(unsigned class) {
@@ -80,7 +81,7 @@ static uint16_t class_size(unsigned class) {
     if (class < 24) return (uint16_t)(128 + (class - 15) * 16);
     if (class < 32) return (uint16_t)(256 + (class - 23) * 32);
     if (class < 40) return (uint16_t)(512 + (class - 31) * 64);
-    return (uint16_t)(1024 + (class - 39) * 128);
+    return (uint16_t)(1024 + (class - 39) * 32);
 }
 
 static void list_push(struct span **head, struct span *s) {

@@ -66,11 +66,8 @@ const struct val *val_at(const struct val *a, size_t i) {
     return a->form == VAL_FORM_FLAT ? &node_items(a->node)[i] : val_tree_at(val_tree(a), i);
 }
 
-bool val_key_eq(const struct val *a, const struct val *b) {
-    if (val_same(a, b)) return true;
-    /* What lives inside is equal only when the words are; two blocks may hold the same bytes. */
-    return a->form == VAL_FORM_HEAP && b->form == VAL_FORM_HEAP && a->kind == b->kind &&
-           slice_eq(text_of(a), text_of(b));
+bool val_key_eq_slow(const struct val *a, const struct val *b) {
+    return a->kind == b->kind && slice_eq(text_of(a), text_of(b));
 }
 
 /* The entry of a compact map, or its count. */

@@ -78,11 +78,21 @@ bool val_build_open(struct val_builder *b, enum val_kind kind) {
     return true;
 }
 
+/* One bit of 64 for a key: keys with different bits are different. */
+static uint64_t key_bit(const struct val *key) {
+    uint64_t w = key->word[1] ^ key->word[0];
+    if (key->form == VAL_FORM_HEAP) memcpy(&w, val_blob(key)->bytes + val_blob(key)->len - sizeof w, sizeof w);
+    return UINT64_C(1) << (w * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+}
+
 /* Joins equal keys of a few pairs; returns how many are left, SIZE_MAX when they are to be refused. */
 static size_t join_few(struct val *pairs, size_t n, bool refuse) {
     size_t kept = 0;
+    uint64_t seen = 0;
     for (size_t i = 0; i < n; i++) {
-        size_t j = 0;
+        uint64_t bit = key_bit(&pairs[2 * i]);
+        size_t j = seen & bit ? 0 : kept; /* mostly the bit says that the key is new */
+        seen |= bit;
         while (j < kept && !val_key_eq(&pairs[2 * j], &pairs[2 * i])) j++;
         if (j < kept) {
             if (refuse) return SIZE_MAX;

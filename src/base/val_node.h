@@ -82,8 +82,13 @@ struct val_node *node_copy(struct val_node *node);
 /* One reference less; frees at zero. */
 void node_drop(struct val_node *node);
 
-/* Whether two keys are the same scalar. */
-bool val_key_eq(const struct val *a, const struct val *b);
+bool val_key_eq_slow(const struct val *a, const struct val *b);
+/* Whether two keys are the same scalar. What lives inside is equal only when the words are; two blocks may hold the same
+ * bytes. */
+static inline bool val_key_eq(const struct val *a, const struct val *b) {
+    if (val_same(a, b)) return true;
+    return a->form == VAL_FORM_HEAP && b->form == VAL_FORM_HEAP && val_key_eq_slow(a, b);
+}
 static inline bool val_may_be_key(const struct val *v) {
     return v->kind >= VAL_NULL && v->kind <= VAL_BYTES;
 }

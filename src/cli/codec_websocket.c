@@ -87,7 +87,7 @@ int codec_websocket(struct codec_run *run) {
         struct slice piece = codec_piece(run);
         bool over = piece.len == 0;
         do {
-            struct websocket_event ev;
+            struct websocket_event ev = {0};
             struct fed fed = wsmessage_feed(&m, piece, &ev, &e);
             piece = slice_skip(piece, fed.used);
             step = fed.step;

@@ -26,7 +26,7 @@ static struct val words(struct maker *m, unsigned n) {
 }
 
 static struct val name(struct maker *m, const char *prefix) {
-    char text[64];
+    char text[100];
     snprintf(text, sizeof text, "%s-%08x", prefix, pick(m, UINT32_MAX));
     return val_of_str(text);
 }
