@@ -353,6 +353,53 @@ TEST(keys_of_every_scalar_kind_find_their_values) {
     val_unref(&m);
 }
 
+/* How a method will look: parameters in, a new version of a branch and a result out. */
+static struct val handle_set_port(struct val *hosts, const struct val *params, struct err *e) {
+    const struct val *host = val_get(params, LIT("host"));
+    uint64_t port = 0;
+    if (val_kind(host) != VAL_TEXT) {
+        err_set(e, ERR_RPC_PARAMS, "want host to be text, found %s", val_kind_name(val_kind(host)));
+        return val_none;
+    }
+    if (!val_as_u64(val_get(params, LIT("port")), &port) || port > 65535) {
+        err_set(e, ERR_RPC_PARAMS, "want port to be a number up to 65535");
+        return val_none;
+    }
+    struct val *slot = val_edit(hosts, host, 1);
+    if (!slot) {
+        err_set(e, ERR_NOT_FOUND, "no host of that name");
+        return val_none;
+    }
+    struct val was = val_ref(val_get(slot, LIT("port")));
+    if (!val_set_str(slot, "port", val_of_u64(port))) {
+        val_unref(&was);
+        err_nomem(e, "the host");
+        return val_none;
+    }
+    return VAL_MAP_OF({"was", was}, {"is", val_of_u64(port)});
+}
+
+TEST(a_method_handler_reads_and_writes_without_ceremony) {
+    struct val hosts = VAL_MAP_OF({"main", VAL_MAP_OF({"port", val_of_u64(80)})}), before = val_ref(&hosts);
+    struct val params = VAL_MAP_OF({"host", val_of_str("main")}, {"port", val_of_u64(8080)}),
+               bad = VAL_MAP_OF({"host", val_of_u64(1)});
+    struct err e = ERR_INIT;
+    struct val result = handle_set_port(&hosts, &params, &e);
+    uint64_t n = 0;
+    CHECK(val_as_u64(val_get(&result, LIT("was")), &n) && n == 80);
+    CHECK(val_as_u64(val_get(val_get(&hosts, LIT("main")), LIT("port")), &n) && n == 8080);
+    CHECK(val_as_u64(val_get(val_get(&before, LIT("main")), LIT("port")), &n) &&
+          n == 80); /* whoever looked before still does */
+    val_unref(&result);
+    result = handle_set_port(&hosts, &bad, &e);
+    CHECK(val_is_none(&result) && e.code == ERR_RPC_PARAMS);
+    CHECK_TEXT(slice_str(e.text), LIT("want host to be text, found an integer"));
+    val_unref(&hosts);
+    val_unref(&before);
+    val_unref(&params);
+    val_unref(&bad);
+}
+
 TEST(something_huge_is_released_in_slices) {
     struct val v = val_empty_array();
     for (int i = 0; i < 300; i++) {
@@ -457,5 +504,5 @@ TAP_MAIN(T(scalars_keep_what_they_are_given), T(texts_of_every_length_keep_their
          T(equality_ignores_the_order_of_maps_and_minds_kinds), T(numbers_compare_by_worth_exactly),
          T(weight_counts_shared_parts_as_often_as_they_appear), T(a_builder_makes_the_same_as_setting),
          T(a_builder_joins_or_refuses_keys_in_big_maps_too), T(a_builder_says_what_is_wrong),
-         T(keys_of_every_scalar_kind_find_their_values), T(something_huge_is_released_in_slices),
-         T(every_failed_allocation_leaves_values_whole))
+         T(keys_of_every_scalar_kind_find_their_values), T(a_method_handler_reads_and_writes_without_ceremony),
+         T(something_huge_is_released_in_slices), T(every_failed_allocation_leaves_values_whole))

@@ -1,5 +1,6 @@
 /* val_model.c - arrays and maps against a plain model, over long random histories with shared versions kept alive. */
 #include "base/val_tree.h"
+#include "lib/faults.h"
 #include "lib/tap.h"
 
 #include <stdio.h>
@@ -221,6 +222,33 @@ TEST(a_map_emptied_in_any_order_is_empty) {
     }
 }
 
+static bool grow_past_the_last_number(void *arg) {
+    (void)arg;
+    struct val map = val_empty_map();
+    bool good = true;
+    for (uint32_t k = 0; k < 60 && good; k++) good = val_set(&map, make_key(k), val_of_u64(k));
+    if (good) val_tree(&map)->next_seq = UINT32_MAX - 1; /* as if four billion keys had come and gone */
+    struct val held = val_ref(&map);
+    for (uint32_t k = 60; k < 64 && good; k++) good = val_set(&map, make_key(k), val_of_u64(k));
+    uint64_t n = 0;
+    for (struct val_iter it = val_iter(&map); val_next(&it); n++) {
+        uint64_t v = 99;
+        CHECK(val_as_u64(it.value, &v) && v == n && val_get_key(&map, it.key) == it.value);
+    }
+    CHECK_INT(n, val_count(&map));
+    CHECK(!good || n == 64);
+    if (good) CHECK_INT(val_tree(&map)->next_seq, 64); /* 61 keys were there when it counted from zero again */
+    check_shape(&map);
+    CHECK(!good || val_count(&held) == 60);
+    val_unref(&held);
+    val_unref(&map);
+    return good;
+}
+
+TEST(a_map_outlives_its_sequence_numbers) {
+    faults_sweep(grow_past_the_last_number, NULL, "numbering a map anew");
+}
+
 /* What val_diff_maps says, applied to the old version, gives the new one. */
 static bool apply_diff(void *arg, const struct val *key, const struct val *was, const struct val *is) {
     struct val *map = arg;
@@ -275,5 +303,5 @@ TEST(arrays_say_how_much_they_share_at_both_ends) {
 }
 
 TAP_MAIN(T(maps_follow_a_model_through_random_histories), T(arrays_follow_a_model_through_random_histories),
-         T(a_map_emptied_in_any_order_is_empty), T(the_difference_of_two_maps_leads_from_one_to_the_other),
-         T(arrays_say_how_much_they_share_at_both_ends))
+         T(a_map_emptied_in_any_order_is_empty), T(a_map_outlives_its_sequence_numbers),
+         T(the_difference_of_two_maps_leads_from_one_to_the_other), T(arrays_say_how_much_they_share_at_both_ends))
