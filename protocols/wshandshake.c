@@ -4,24 +4,14 @@
 #include "protocols/wshandshake.h"
 
 #include "base/ascii.h"
+#include "base/hex.h"
 #include "base/num.h"
+#include "protocols/http_chars.h"
+#include "protocols/http_field.h"
 
 #include <bearssl.h>
 
 /* --- keys --- */
-
-/* Base64 of a few bytes, without a buf: there is no memory to run out of. */
-static void write_base64(const uint8_t *from, size_t n, uint8_t *to) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3, to += 4) {
-        size_t left = n - i;
-        uint32_t bits =
-            (uint32_t)from[i] << 16 | (left > 1 ? (uint32_t)from[i + 1] << 8 : 0) | (left > 2 ? from[i + 2] : 0);
-        for (int k = 0; k < 4; k++) to[k] = (uint8_t)letters[bits >> (18 - 6 * k) & 63];
-        if (left < 3) to[3] = '=';
-        if (left < 2) to[2] = '=';
-    }
-}
 
 void wshandshake_accept(struct slice key, uint8_t out[WSHANDSHAKE_ACCEPT_LEN]) {
     struct slice guid = LIT("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
@@ -31,11 +21,11 @@ void wshandshake_accept(struct slice key, uint8_t out[WSHANDSHAKE_ACCEPT_LEN]) {
     br_sha1_update(&sha, key.ptr, key.len);
     br_sha1_update(&sha, guid.ptr, guid.len);
     br_sha1_out(&sha, sum);
-    write_base64(sum, sizeof sum, out);
+    base64_put(out, BASE64_STD, slice_of(sum, sizeof sum));
 }
 
 void wshandshake_key(const uint8_t nonce[16], uint8_t out[WSHANDSHAKE_KEY_LEN]) {
-    write_base64(nonce, 16, out);
+    base64_put(out, BASE64_STD, slice_of(nonce, 16));
 }
 
 /* 22 letters and "==": that is 16 bytes. The four bits left over in the last letter may be anything, since
@@ -48,10 +38,6 @@ static bool is_key(struct slice key) {
 }
 
 /* --- lists of tokens --- */
-
-static bool is_tchar(uint8_t c) {
-    return ascii_is_alnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
 
 /* A reader of one header's value. */
 struct words {
@@ -77,8 +63,7 @@ static bool take_char(struct words *w, uint8_t c) {
 /* Empty when there is no token here. */
 static struct slice take_token(struct words *w) {
     skip_blanks(w);
-    size_t n = 0;
-    while (n < w->left.len && is_tchar(w->left.ptr[n])) n++;
+    size_t n = http_run(w->left, HTTP_TOKEN);
     struct slice token = slice_head(w->left, n);
     w->left = slice_skip(w->left, n);
     return token;
@@ -106,15 +91,6 @@ static bool next_token(struct words *w, struct slice *token, bool *bad) {
     return !*bad;
 }
 
-/* Whether a comma list holds this token, in any case. Other things in the list (as "h2c/1") are no concern of
- * ours. */
-static bool has_token(struct slice list, struct slice token) {
-    while (list.len) {
-        if (slice_eq_nocase(slice_trim(slice_cut(&list, ',')), token)) return true;
-    }
-    return false;
-}
-
 /* --- the server's side --- */
 
 static bool refuse_request(struct err *e, int status, const char *why) {
@@ -125,9 +101,9 @@ static bool refuse_request(struct err *e, int status, const char *why) {
 bool wshandshake_check_request(const struct wshandshake_request *r, struct err *e) {
     if (!slice_eq(r->method, LIT("GET")))
         return refuse_request(e, 405, "want the method GET to open a WebSocket, found another one");
-    if (!has_token(r->upgrade, LIT("websocket")))
+    if (!http_list_has(http_list_in(r->upgrade), LIT("websocket")))
         return refuse_request(e, 400, "want \"Upgrade: websocket\", found none");
-    if (!has_token(r->connection, LIT("upgrade")))
+    if (!http_list_has(http_list_in(r->connection), LIT("upgrade")))
         return refuse_request(e, 400, "want \"Connection: Upgrade\", found none");
     if (!slice_eq(slice_trim(r->version), LIT(WSHANDSHAKE_VERSION)))
         return refuse_request(e, 426, "want \"Sec-WebSocket-Version: 13\", found another version or none");
@@ -206,7 +182,7 @@ static bool read_value(struct words *w, uint8_t two[2], size_t *len) {
     }
     while (w->left.len && *w->left.ptr != '"') {
         if (*w->left.ptr == '\\') w->left = slice_skip(w->left, 1);
-        if (!w->left.len || !is_tchar(*w->left.ptr)) return false;
+        if (!w->left.len || !http_is(*w->left.ptr, HTTP_TOKEN)) return false;
         if (*len < 2) two[*len] = *w->left.ptr;
         ++*len;
         w->left = slice_skip(w->left, 1);
@@ -384,7 +360,7 @@ bool wshandshake_check_answer(const struct wshandshake_answer *a, struct slice k
     }
     if (!slice_eq_nocase(slice_trim(a->upgrade), LIT("websocket")))
         return refuse_answer(e, "want \"Upgrade: websocket\", found something else or none");
-    if (!has_token(a->connection, LIT("upgrade")))
+    if (!http_list_has(http_list_in(a->connection), LIT("upgrade")))
         return refuse_answer(e, "want \"Connection: Upgrade\", found something else or none");
     wshandshake_accept(key, accept);
     if (!slice_eq(slice_trim(a->accept), slice_of(accept, sizeof accept)))

@@ -37,24 +37,28 @@ static const char *alphabet(enum base64_form form) {
                               : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 }
 
-bool base64_add(struct buf *b, enum base64_form form, struct slice s) {
+size_t base64_put(uint8_t *out, enum base64_form form, struct slice s) {
     const char *letters = alphabet(form);
-    size_t mark = buf_mark(b);
+    size_t n = 0;
     for (size_t i = 0; i < s.len; i += 3) {
-        size_t n = s.len - i < 3 ? s.len - i : 3;
+        size_t left = s.len - i;
         uint32_t bits =
-            (uint32_t)s.ptr[i] << 16 | (n > 1 ? (uint32_t)s.ptr[i + 1] << 8 : 0) | (n > 2 ? s.ptr[i + 2] : 0);
-        uint8_t four[4];
-        for (size_t k = 0; k < 4; k++) four[k] = (uint8_t)letters[bits >> (18 - 6 * k) & 63];
-        size_t len = n + 1;
-        if (form == BASE64_STD)
-            while (len < 4) four[len++] = '=';
-        if (!buf_add(b, slice_of(four, len))) {
-            b->len = mark; /* the fault stays */
-            return false;
-        }
+            (uint32_t)s.ptr[i] << 16 | (left > 1 ? (uint32_t)s.ptr[i + 1] << 8 : 0) | (left > 2 ? s.ptr[i + 2] : 0);
+        size_t len = left < 3 ? left + 1 : 4;
+        for (size_t k = 0; k < len; k++) out[n++] = (uint8_t)letters[bits >> (18 - 6 * k) & 63];
+        while (form == BASE64_STD && len++ < 4) out[n++] = '=';
     }
-    return buf_ok(b);
+    return n;
+}
+
+bool base64_add(struct buf *b, enum base64_form form, struct slice s) {
+    size_t tail = s.len % 3, len = s.len / 3 * 4;
+    if (s.len > SIZE_MAX / 2) return false;
+    if (tail) len += form == BASE64_STD ? 4 : tail + 1;
+    uint8_t *at = buf_room(b, len);
+    if (!at) return false;
+    buf_wrote(b, base64_put(at, form, s));
+    return true;
 }
 
 static int letter_value(enum base64_form form, uint8_t c) {

@@ -14,6 +14,10 @@ bool hex_read(struct buf *b, struct slice text, size_t *bad);
 
 enum base64_form { BASE64_STD, BASE64_URL }; /* with padding; URL alphabet without */
 
+/* Writes it to memory that has room for BASE64_LEN(s.len) bytes; returns how many were written. */
+#define BASE64_LEN(n) (((n) + 2) / 3 * 4)
+size_t base64_put(uint8_t *out, enum base64_form form, struct slice s);
+/* Appends it, or nothing. */
 bool base64_add(struct buf *b, enum base64_form form, struct slice s);
 /* Strict: no spaces, the padding the form asks for, no bits left over. Appends nothing on bad text. */
 bool base64_read(struct buf *b, enum base64_form form, struct slice text);
