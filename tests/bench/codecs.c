@@ -130,6 +130,15 @@ static void libcbor_write(void) {
     free(out);
 }
 
+bool simdjson_parse(const char *text, size_t len); /* simdjson.cc */
+size_t simdjson_minify(const char *text, size_t len);
+static void simd_parse(void) {
+    if (!simdjson_parse((const char *)text.ptr, text.len)) abort();
+}
+static void simd_write(void) {
+    sink = simdjson_minify((const char *)text.ptr, text.len);
+}
+
 struct line {
     const char *name;
     void (*run)(void);
@@ -190,19 +199,21 @@ int main(void) {
     struct line parse[] = {{"startbox", our_json_parse, &text, {0}, 0},
                            {"jansson", jansson_parse, &text, {0}, 0},
                            {"json-c", jsonc_parse, &text, {0}, 0},
-                           {"cJSON", cjson_parse, &text, {0}, 0}};
+                           {"cJSON", cjson_parse, &text, {0}, 0},
+                           {"simdjson tape", simd_parse, &text, {0}, 0}};
     struct line write[] = {{"startbox", our_json_write, &text, {0}, 0},
                            {"jansson", jansson_write, &text, {0}, 0},
                            {"json-c", jsonc_write, &text, {0}, 0},
-                           {"cJSON", cjson_write, &text, {0}, 0}};
+                           {"cJSON", cjson_write, &text, {0}, 0},
+                           {"simdjson tape", simd_write, &text, {0}, 0}};
     struct line cparse[] = {{"startbox", our_cbor_parse, &bytes, {0}, 0},
                             {"libcbor tree", libcbor_parse, &bytes, {0}, 0}};
     struct line cwrite[] = {{"startbox", our_cbor_write, &bytes, {0}, 0},
                             {"libcbor tree", libcbor_write, &bytes, {0}, 0}};
-    measure(parse, 4);
-    show("JSON to value (bar: 1.0 x cJSON, 1.3 x the better of jansson and json-c)", parse, 4);
-    measure(write, 4);
-    show("value to JSON (bar: 2 x cJSON, 1.3 x the better of jansson and json-c)", write, 4);
+    measure(parse, 5);
+    show("JSON to value (bar: 1.0 x cJSON, 1.3 x the better of jansson and json-c)", parse, 5);
+    measure(write, 5);
+    show("value to JSON (bar: 2 x cJSON, 1.3 x the better of jansson and json-c)", write, 5);
     measure(cparse, 2);
     show("CBOR to value (bar: 3.5 x libcbor)", cparse, 2);
     measure(cwrite, 2);
