@@ -50,6 +50,8 @@
 /* dns: one message over TCP; over UDP the smaller EDNS size counts. */
 #define LIMIT_DNS_MESSAGE 65535
 #define LIMIT_DNS_RECORDS 4096
+/* Pointers followed in one name: a name has at most 127 labels, so more pointers than that only waste work. */
+#define LIMIT_DNS_JUMPS 127
 
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)

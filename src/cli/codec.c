@@ -19,9 +19,12 @@ static const struct codec_row {
     {"cbor", codec_cbor, "hex of one item, printed as JSON or diagnostic notation; `roundtrip`: deterministic hex"},
     {"jsonptr", codec_jsonptr, "{\"doc\":…,\"pointer\":\"…\"}, prints what it points to"},
     {"jsonpatch", codec_jsonpatch, "{\"doc\":…,\"patch\":[…]}, prints the result"},
+    {"jsonrpc", codec_jsonrpc, "calls, batches and answers, one line an event"},
+    {"lines", codec_lines, "lines as a stream of messages"},
     {"http1", codec_http1, "--role server|client: requests or answers, one line an event"},
     {"websocket", codec_websocket, "--role server|client: frames, one line an event"},
     {"sse", codec_sse, "an event stream, one line an event; `retry`: the last retry time"},
+    {"dns", codec_dns, "hex of one message a line, printed as JSON"},
 };
 
 #define CODEC_N (sizeof codecs / sizeof codecs[0])

@@ -1,0 +1,1 @@
+jsonrpc --rules strict
