@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#define OWNER(type, member, pointer) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
-
 /* --- addresses --- */
 
 static bool read_unix(struct slice path, struct address *a, struct err *e) {
@@ -151,13 +149,13 @@ bool listen_address(int fd, struct address *a, struct err *e) {
 /* --- accepting --- */
 
 static void rested(struct loop_timer *t) {
-    struct listener *li = OWNER(struct listener, rest, t);
+    struct listener *li = LOOP_OWNER(struct listener, rest, t);
     loop_fd_want(&li->fd, LOOP_READ, NULL);
 }
 
 static void accept_some(struct loop_fd *w, unsigned ready) {
     (void)ready;
-    struct listener *li = OWNER(struct listener, fd, w);
+    struct listener *li = LOOP_OWNER(struct listener, fd, w);
     for (int i = 0; i < LISTEN_BATCH && li->fd.loop; i++) {
         struct address peer = {.len = sizeof peer.un};
         int fd = accept4(w->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);

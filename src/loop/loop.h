@@ -22,10 +22,14 @@
 
 #include "base/err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct loop;
+
+/* The struct that embeds a watch, from the watch a callback is given. */
+#define LOOP_OWNER(type, member, pointer) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
 /* --- descriptors --- */
 

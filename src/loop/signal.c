@@ -3,7 +3,6 @@
 #include "loop/loop_room.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -78,7 +77,7 @@ void loop_signal_close(struct loop *l) {
 
 static void child_ready(struct loop_fd *w, unsigned ready) {
     (void)ready;
-    struct loop_child *c = (struct loop_child *)(void *)((uint8_t *)w - offsetof(struct loop_child, fd));
+    struct loop_child *c = LOOP_OWNER(struct loop_child, fd, w);
     int status = 0;
     pid_t got = waitpid(c->pid, &status, WNOHANG);
     if (got == 0) return; /* not over yet */

@@ -4,14 +4,12 @@
 #include "base/must.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define OWNER(type, member, pointer) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
-#define PARTS_FIRST                  8
-#define VECTORS                      64 /* parts written in one call */
+#define PARTS_FIRST 8
+#define VECTORS     64 /* parts written in one call */
 
 /* A run of bytes to write: shared ones, or (NULL) the next `len` of the stream's own. */
 struct stream_part {
@@ -72,7 +70,7 @@ static void fail(struct stream *s, enum err_code code, int os, const char *what)
 }
 
 static bool finish(struct loop_task *t) {
-    struct stream *s = OWNER(struct stream, close_task, t);
+    struct stream *s = LOOP_OWNER(struct stream, close_task, t);
     close(s->fd.fd);
     s->state = STREAM_OVER;
     s->data = slice_of(NULL, 0);
@@ -83,7 +81,7 @@ static bool finish(struct loop_task *t) {
 }
 
 static void expire(struct loop_timer *t) {
-    fail(OWNER(struct stream, timer, t), ERR_TIMEOUT, 0, "nothing was heard in time");
+    fail(LOOP_OWNER(struct stream, timer, t), ERR_TIMEOUT, 0, "nothing was heard in time");
 }
 
 /* --- reading --- */
@@ -267,7 +265,7 @@ static bool write_out(struct stream *s) {
 }
 
 static bool write_task(struct loop_task *t) {
-    struct stream *s = OWNER(struct stream, out_task, t);
+    struct stream *s = LOOP_OWNER(struct stream, out_task, t);
     if (!write_out(s)) return false;
     if (s->out_len) {
         s->waiting = true;
@@ -317,7 +315,7 @@ static void gone(struct stream *s) {
 }
 
 static void ready(struct loop_fd *w, unsigned what) {
-    struct stream *s = OWNER(struct stream, fd, w);
+    struct stream *s = LOOP_OWNER(struct stream, fd, w);
     if (s->state == STREAM_CONNECTING) {
         if (what & (LOOP_WRITE | LOOP_GONE)) connected(s);
         return;

@@ -5,11 +5,9 @@
 #include "base/must.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <unistd.h>
 
-#define OWNER(type, member, pointer) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
-#define CONTROL                      (CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct in6_pktinfo)))
+#define CONTROL (CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct in6_pktinfo)))
 
 struct udp_slot {
     struct address peer;
@@ -76,7 +74,7 @@ static int receive(struct udp *u) {
 
 static void ready(struct loop_fd *w, unsigned what) {
     (void)what;
-    struct udp *u = OWNER(struct udp, fd, w);
+    struct udp *u = LOOP_OWNER(struct udp, fd, w);
     for (int done = 0; done < UDP_TURN && u->fd.loop;) {
         int n = receive(u);
         if (n <= 0) return; /* nothing there, or an ICMP answer to something we sent */
@@ -117,7 +115,7 @@ static void send_out(struct udp *u) {
 }
 
 static bool send_task(struct loop_task *t) {
-    send_out(OWNER(struct udp, out_task, t));
+    send_out(LOOP_OWNER(struct udp, out_task, t));
     return false;
 }
 

@@ -7,13 +7,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define OWNER(type, member, pointer) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
 static char trace[4000];
 static void say(const char *text) {
@@ -43,7 +40,7 @@ struct end {
 };
 
 static void end_ready(struct loop_fd *w, unsigned ready) {
-    struct end *end = OWNER(struct end, w, w);
+    struct end *end = LOOP_OWNER(struct end, w, w);
     char out[40];
     snprintf(out, sizeof out, "%s%s%s%s", end->text, ready & LOOP_READ ? "r" : "", ready & LOOP_WRITE ? "w" : "",
              ready & LOOP_GONE ? "g" : "");
@@ -128,7 +125,7 @@ static int64_t last_rung;
 static unsigned rung;
 
 static void ring(struct loop_timer *t) {
-    struct alarm *a = OWNER(struct alarm, t, t);
+    struct alarm *a = LOOP_OWNER(struct alarm, t, t);
     CHECK(!loop_timer_is_set(t) && a->wanted >= last_rung && a->wanted <= loop_now_ms(t->loop));
     last_rung = a->wanted;
     rung++;
@@ -217,7 +214,7 @@ struct job {
 };
 
 static bool work(struct loop_task *t) {
-    struct job *j = OWNER(struct job, t, t);
+    struct job *j = LOOP_OWNER(struct job, t, t);
     say(j->text);
     if (j->queues) loop_task_queue(t->loop, &j->queues->t, j->queues_for);
     if (j->removes) loop_task_remove(&j->removes->t);
@@ -303,7 +300,7 @@ struct kid {
     int status;
 };
 static void buried(struct loop_child *c, int status) {
-    struct kid *k = OWNER(struct kid, c, c);
+    struct kid *k = LOOP_OWNER(struct kid, c, c);
     k->status = status;
     say(c->name);
 }

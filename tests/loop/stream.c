@@ -8,12 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define OWNER(type, member, pointer) ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
 struct side {
     struct stream s;
@@ -24,7 +21,7 @@ struct side {
 };
 
 static void heard(struct stream *s, enum stream_event event) {
-    struct side *side = OWNER(struct side, s, s);
+    struct side *side = LOOP_OWNER(struct side, s, s);
     CHECK_INT(side->gone, 0);
     switch (event) {
     case STREAM_OPEN: side->open++; break;
