@@ -34,6 +34,9 @@ int codec_fail(const char *name, const struct err *e);
 /* A text of lower-case hexadecimal. */
 struct val codec_hex(struct slice bytes);
 void codec_flush(struct codec_run *run);
+/* Feeds the input through the line reader and calls for each line; says bad when one is too long. Returns the exit code. */
+typedef void codec_line_fn(struct codec_run *run, struct slice line, const void *arg);
+int codec_each_line(struct codec_run *run, codec_line_fn *each, const void *arg);
 
 int codec_json(struct codec_run *run);
 int codec_cbor(struct codec_run *run);

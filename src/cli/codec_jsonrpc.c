@@ -3,7 +3,6 @@
 #include "cli/codec.h"
 #include "protocols/json.h"
 #include "protocols/jsonrpc.h"
-#include "protocols/lines.h"
 
 #include <stdio.h>
 
@@ -62,7 +61,8 @@ static void say_value(struct codec_run *run, const struct val *v, const struct j
     while (jsonrpc_next(&r, &item, &e)) say_item(run, &item, &e);
 }
 
-static void say_line(struct codec_run *run, struct slice line, const struct jsonrpc_rules *rules) {
+static void say_line(struct codec_run *run, struct slice line, const void *arg) {
+    const struct jsonrpc_rules *rules = arg;
     const struct json_limits limits = {.bytes = LIMIT_LINE_BYTES, .depth = LIMIT_VAL_DEPTH};
     struct val v = val_none;
     struct err e = ERR_INIT;
@@ -91,21 +91,5 @@ int codec_jsonrpc(struct codec_run *run) {
         fprintf(stderr, "usage: startbox codec jsonrpc [--rules http|socket|strict]\n");
         return 2;
     }
-    struct lines l;
-    struct err e = ERR_INIT;
-    struct slice line;
-    enum step step = STEP_MORE;
-    lines_init(&l, LIMIT_LINE_BYTES);
-    for (struct slice piece; step == STEP_MORE && (piece = codec_piece(run)).len;) {
-        do {
-            struct fed fed = lines_feed(&l, piece, &line, &e);
-            piece = slice_skip(piece, fed.used);
-            step = fed.step;
-            if (step == STEP_EVENT) say_line(run, line, &rules);
-        } while (step == STEP_EVENT);
-    }
-    if (step != STEP_BAD && (step = lines_eof(&l, &line, &e)) == STEP_EVENT) say_line(run, line, &rules);
-    int code = step == STEP_BAD ? codec_say_bad(run, 0, &e) : 0;
-    lines_release(&l);
-    return code;
+    return codec_each_line(run, say_line, &rules);
 }
