@@ -163,6 +163,9 @@ bool http1_frame_note(struct http1_frame *f, const struct http_field *field, siz
 
 /* What both roles share: codings we cannot undo, the framing, the connection. */
 static bool decide(const struct http1_frame *f, struct http1_head *head, size_t at, struct err *e) {
+    /* RFC 9112 6.3: without chunked at its end the length of a body cannot be known. */
+    if (f->coded && !f->chunked)
+        return err_at(e, ERR_INVALID, at, "want chunked as the last transfer coding, found none");
     if (f->unknown) return err_at(e, ERR_UNSUPPORTED, at, "want no transfer coding but chunked");
     head->has_length = f->has_length;
     head->length = f->has_length ? f->length : 0;

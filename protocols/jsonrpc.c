@@ -78,6 +78,10 @@ static bool read_params(const struct val *v, const struct jsonrpc_rules *rules, 
     switch (val_kind(params)) {
     case VAL_MAP: item->params = params; return true;
     case VAL_ARRAY:
+        if (rules->flags & JSONRPC_LISTS) {
+            item->params = params;
+            return true;
+        }
         if (!val_count(params)) return true;
         return REFUSE(item, ERR_RPC_PARAMS, e, "want params by name, in an object, found an array");
     case VAL_NONE:

@@ -42,6 +42,8 @@ enum jsonrpc_flags {
     JSONRPC_PARSE_CODE = 32,  /* what is no request is answered -32700, as StartOS does over HTTP; else -32600 */
     JSONRPC_EMPTY_BATCH = 64, /* [] is a batch of nothing, answered []; else it is refused */
     JSONRPC_FLAT_BAD = 128, /* params of a wrong kind make the request invalid (-32600), not only the params (-32602) */
+    JSONRPC_LISTS =
+        256, /* params may be a list, by position; else an empty list counts as none and others are -32602 */
 };
 
 struct jsonrpc_rules {
@@ -54,9 +56,10 @@ struct jsonrpc_rules {
 /* The line sockets between host and guest: as lenient as what real peers leave out. */
 #define JSONRPC_SOCKET(most)                                                                                           \
     ((struct jsonrpc_rules){JSONRPC_NOTICES | JSONRPC_NULL_PARAMS | JSONRPC_EMPTY_BATCH, (most)})
-/* JSON-RPC 2.0 by the letter, and as MCP narrows it. */
+/* JSON-RPC 2.0 by the letter, but for the id, which may not be null (MCP). */
 #define JSONRPC_STRICT(most)                                                                                           \
-    ((struct jsonrpc_rules){JSONRPC_VERSION | JSONRPC_ID_NULL_BAD | JSONRPC_NOTICES | JSONRPC_FLAT_BAD, (most)})
+    ((struct jsonrpc_rules){                                                                                           \
+        JSONRPC_VERSION | JSONRPC_ID_NULL_BAD | JSONRPC_NOTICES | JSONRPC_FLAT_BAD | JSONRPC_LISTS, (most)})
 
 enum jsonrpc_kind { JSONRPC_CALL, JSONRPC_NOTICE, JSONRPC_RESULT, JSONRPC_ERROR, JSONRPC_REFUSED };
 
@@ -64,7 +67,7 @@ struct jsonrpc_item {
     enum jsonrpc_kind kind;
     const struct val *id;     /* null, text, number, or &val_none when absent or unreadable */
     struct slice method;      /* CALL, NOTICE */
-    const struct val *params; /* CALL, NOTICE: a map, or &val_none */
+    const struct val *params; /* CALL, NOTICE: a map (with JSONRPC_LISTS also an array), or &val_none */
     const struct val *result; /* RESULT */
     int64_t code;             /* ERROR; REFUSED: what to answer */
     struct slice message;     /* ERROR; REFUSED: the code's fixed message */

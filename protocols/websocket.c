@@ -205,9 +205,7 @@ static bool check_length(struct websocket *w, struct err *e) {
     unsigned len = w->head[1] & 0x7f;
     w->left = len == 126 ? num_be16(w->head + 2) : len == 127 ? num_be64(w->head + 2) : len;
     const char *why = NULL;
-    if (len == 127 && w->left >> 63)
-        why = "want a 64-bit length below 2^63, found its top bit set";
-    else if ((len == 126 && w->left < 126) || (len == 127 && w->left < 65536))
+    if ((len == 126 && w->left < 126) || (len == 127 && w->left < 65536))
         why = "want the length in its shortest form, found a longer one";
     if (why) return refuse(w, e, WEBSOCKET_CLOSE_PROTOCOL, w->frame_at + 2, why);
     if (is_control(w->op)) {
@@ -251,6 +249,12 @@ static enum step read_head(struct websocket *w, struct slice in, size_t *used, s
         w->head_len = (uint8_t)(w->head_len + n);
         *used += n;
         if (first && !check_first_byte(w, e)) return STEP_BAD;
+        /* The top bit of a long length is in its first byte; the rest of it is judged in check_length. */
+        if (w->head_len > 2 && (w->head[1] & 0x7f) == 127 && w->head[2] & 0x80) {
+            refuse(w, e, WEBSOCKET_CLOSE_PROTOCOL, w->frame_at + 2,
+                   "want a 64-bit length below 2^63, found its top bit set");
+            return STEP_BAD;
+        }
         if (w->head_len < w->head_want) return STEP_MORE;
         if (w->head_want == 2) {
             if (!check_second_byte(w, e)) return STEP_BAD;
@@ -366,6 +370,7 @@ static enum step read_control(struct websocket *w, struct slice in, size_t *used
 
 /* How many bytes the next call cannot do without. */
 static size_t bytes_needed(const struct websocket *w) {
+    if (w->state == HEAD && w->head_len == 2 && w->head_want == 10) return 1; /* its top bit may be wrong */
     if (w->state == HEAD && w->head_want > 2) return (size_t)(w->head_want - w->head_len);
     if (w->state == CONTROL) return (size_t)w->left;
     return 1;

@@ -49,7 +49,7 @@
 
 /* dns: one message over TCP; over UDP the smaller EDNS size counts. */
 #define LIMIT_DNS_MESSAGE 65535
-#define LIMIT_DNS_RECORDS 4096
+#define LIMIT_DNS_RECORDS 6000 /* more than the smallest records fill 64 KiB */
 /* Pointers followed in one name: a name has at most 127 labels, so more pointers than that only waste work. */
 #define LIMIT_DNS_JUMPS 127
 

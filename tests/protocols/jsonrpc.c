@@ -117,9 +117,8 @@ TEST(requests_are_read_by_the_rules_of_each_transport) {
         /* params */
         {"{" V "\"method\":\"m\",\"id\":1}", "refused -32700 1;", "call m - 1;", "call m - 1;"},
         {"{" V "\"method\":\"m\",\"params\":null,\"id\":1}", "refused -32700 1;", "call m - 1;", "refused -32600 1;"},
-        {"{" V "\"method\":\"m\",\"params\":[],\"id\":1}", "call m - 1;", "call m - 1;", "call m - 1;"},
-        {"{" V "\"method\":\"m\",\"params\":[1],\"id\":1}", "refused -32602 1;", "refused -32602 1;",
-         "refused -32602 1;"},
+        {"{" V "\"method\":\"m\",\"params\":[],\"id\":1}", "call m - 1;", "call m - 1;", "call m [] 1;"},
+        {"{" V "\"method\":\"m\",\"params\":[1],\"id\":1}", "refused -32602 1;", "refused -32602 1;", "call m [1] 1;"},
         {"{" V "\"method\":\"m\",\"params\":\"bar\",\"id\":1}", "refused -32602 1;", "refused -32602 1;",
          "refused -32600 1;"},
         {"{" V "\"method\":\"m\",\"params\":0,\"id\":1}", "refused -32602 1;", "refused -32602 1;",
