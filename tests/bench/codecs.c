@@ -176,6 +176,22 @@ static void show(const char *what, const struct line *lines, size_t n) {
     printf("\n");
 }
 
+/* Many small values, some 15 bytes each: what logs and metrics look like. */
+static struct val small_values(void) {
+    struct val list = val_empty_array();
+    for (uint64_t i = 0; i < 9000; i++) {
+        struct val m = val_empty_map();
+        for (uint64_t k = 0; k < 9; k++) {
+            char key[32], word[40];
+            snprintf(key, sizeof key, "field%u-%u", (unsigned)k, (unsigned)(k * k));
+            snprintf(word, sizeof word, "text %u of it", (unsigned)(i * k));
+            val_set_str(&m, key, k % 3 == 0 ? val_of_u64(i * k) : k % 3 == 1 ? val_of_str(word) : val_of_bool(k & 1));
+        }
+        val_push(&list, m);
+    }
+    return list;
+}
+
 int main(void) {
     load_peers();
     doc = statedoc_make(200, 1);
@@ -218,6 +234,19 @@ int main(void) {
     show("CBOR to value (bar: 3.5 x libcbor)", cparse, 2);
     measure(cwrite, 2);
     show("value to CBOR (bar: 2 x libcbor)", cwrite, 2);
+    val_unref(&doc);
+    doc = small_values();
+    buf_reset(&b);
+    buf_reset(&c);
+    if (!json_write(&b, &doc, JSON_COMPACT, NULL) || !cbor_write(&c, &doc, NULL)) return 1;
+    text = buf_slice(&b);
+    bytes = buf_slice(&c);
+    printf("\nmany small values: %zu bytes of JSON, %zu of CBOR, %zu values\n", text.len, bytes.len,
+           val_weight(&doc, SIZE_MAX));
+    measure(parse, 5);
+    show("JSON to value", parse, 5);
+    measure(cparse, 2);
+    show("CBOR to value (bar: 3.5 x libcbor)", cparse, 2);
     val_unref(&doc);
     jansson.delete(jansson_doc);
     jsonc.put(jsonc_doc);
