@@ -8,9 +8,7 @@
  *
  *     START (EMPTY_LF START)* METHOD TARGET VERSION LINE_LF              of a request
  *     START STATUS_VERSION STATUS REASON LINE_LF                         of a response
- *     FIELD (NAME BLANK VALUE FIELD_LF FIELD)* LAST_LF                   of both, and alone the trailer
- * section
- */
+ *     FIELD (NAME BLANK VALUE FIELD_LF FIELD)* LAST_LF                   of both, and alone the trailer section */
 #include "protocols/http1.h"
 
 #include "base/ascii.h"
@@ -59,8 +57,7 @@ bool http1_role_from(struct slice text, enum http1_role *role) {
     return false;
 }
 
-/* --- one section
- * ---------------------------------------------------------------------------------------------------- */
+/* --- one section --- */
 
 static void begin_section(struct http1 *h) {
     bool head = h->state == HTTP1_STATE_HEAD;
@@ -326,8 +323,7 @@ static enum got read_section(struct http1 *h, const uint8_t *base, size_t n, str
 #undef NEED
 #undef REFUSE
 
-/* --- messages
- * ------------------------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 void http1_init(struct http1 *h, enum http1_role role, const struct http1_limits *limits, struct http_field *fields,
                 size_t field_max) {

@@ -5,8 +5,7 @@
 #include "base/num.h"
 #include "protocols/http_field.h"
 
-/* Digits as a number; one too big counts as the biggest. False when there are no digits, or something else.
- */
+/* Digits as a number; one too big counts as the biggest. False when there are no digits, or something else. */
 static bool read_number(struct slice text, uint64_t *out) {
     for (size_t i = 0; i < text.len; i++)
         if (!ascii_is_digit(text.ptr[i])) return false;

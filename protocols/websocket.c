@@ -236,8 +236,7 @@ static bool check_length(struct websocket *w, struct err *e) {
     return true;
 }
 
-/* Gathers the head in steps, so that each byte is judged when it comes: 2 bytes, the long length, the mask.
- */
+/* Gathers the head in steps, so that each byte is judged when it comes: 2 bytes, the long length, the mask. */
 static enum step read_head(struct websocket *w, struct slice in, size_t *used, struct err *e) {
     for (;;) {
         size_t n = (size_t)(w->head_want - w->head_len);

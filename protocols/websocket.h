@@ -144,8 +144,7 @@ bool websocket_write_pong(struct buf *out, struct slice data, const uint8_t *mas
 /* Code 0 is a close frame without a code, and then the reason must be empty. */
 bool websocket_write_close(struct buf *out, unsigned code, struct slice reason, const uint8_t *mask, struct err *e);
 
-/* Only the head of a frame of `len` bytes; the caller sends the payload after it, masked with websocket_mask.
- */
+/* Only the head of a frame of `len` bytes; the caller sends the payload after it, masked with websocket_mask. */
 bool websocket_write_head(struct buf *out, enum websocket_op op, unsigned flags, uint64_t len, const uint8_t *mask,
                           struct err *e);
 /* The same into WEBSOCKET_HEAD_MAX bytes, unchecked; returns how many. */

@@ -17,8 +17,6 @@
 /* jsonpatch: operations in one patch; values that `copy` may multiply (each op can double the document otherwise). */
 #define LIMIT_PATCH_OPS    65536
 #define LIMIT_PATCH_COPIED 1000000
-/* A pointer's length and its parts: as deep as a value can be. */
-#define LIMIT_POINTER_BYTES 65536
 
 /* http1 */
 /* Start line and header section. Browsers send under 4 KiB, with large cookies up to 16. */
