@@ -51,6 +51,41 @@
 /* Pointers followed in one name: a name has at most 127 labels, so more pointers than that only waste work. */
 #define LIMIT_DNS_JUMPS 127
 
+/* warden: one frame between the reactor, the warden and the hands; a kernel gives a Unix socket some 200 KiB. What is longer
+ * goes through the pump. */
+#define LIMIT_LINK_FRAME (96u << 10)
+#define LIMIT_LINK_FDS   4
+#define LIMIT_LINK_DEPTH 16
+/* Frames that wait because the other end does not read: beyond this it is taken for dead. */
+#define LIMIT_LINK_QUEUE (4u << 20)
+/* Calls open at once on one link, and jobs running at once: a reactor gone mad must not become a fork bomb. */
+#define LIMIT_LINK_CALLS 4096
+#define LIMIT_JOBS       16
+/* Frames refused before the warden takes the reactor for mad and begins a new one. */
+#define LIMIT_LINK_REFUSED 64
+/* Listeners one warden keeps. */
+#define LIMIT_LISTENERS 64
+
+/* http */
+/* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
+#define LIMIT_HTTP_CONNECTIONS 12000
+/* Bytes of unfinished requests, all connections together: a thousand clients that never finish stay within it. */
+#define LIMIT_HTTP_HELD (8u << 20)
+/* Bytes of answers that one slow client may let wait; more is produced only as it reads. */
+#define LIMIT_HTTP_OUT (4u << 20)
+/* Files held in memory for quick answers: one, and all of them. Larger ones go through the pump. */
+#define LIMIT_HTTP_CACHED_FILE (1u << 20)
+#define LIMIT_HTTP_CACHE       (8u << 20)
+#define LIMIT_HTTP_CACHED_FILES 2048
+/* A WebSocket message gathered for a handler. */
+#define LIMIT_HTTP_WS_MESSAGE (1u << 20)
+
+/* One file uploaded to `startbox serve --upload`: a card's worth; the disk may be full before. */
+#define LIMIT_SERVE_UPLOAD (64ull << 30)
+
+/* A file of certificates or of a key: Debian's roots are 220 KiB. */
+#define LIMIT_PEM (1u << 20)
+
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)
 

@@ -3,6 +3,7 @@
 
 #ifdef STARTBOX_TEST
 
+#include "base/mem.h"
 #include "base/num.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static bool read_op(struct slice word, enum fault_op *op) {
 }
 
 static bool read_act(struct slice word, enum fault_act *act) {
-    static const char *const words[] = {"none", "kill", "eio", "enospc", "short"};
+    static const char *const words[] = {"none", "kill", "eio", "enospc", "emfile", "short"};
     for (unsigned i = 1; i < sizeof words / sizeof words[0]; i++)
         if (slice_eq(word, slice_str(words[i]))) {
             *act = (enum fault_act)i;
@@ -46,10 +47,20 @@ bool fault_set(const char *text) {
     plan.calls = plan.hits = 0;
     if (!text) return true;
     struct slice rest = slice_str(text), op = slice_cut(&rest, ':'), n = slice_cut(&rest, ':');
+    if (slice_eq(op, LIT("mem"))) {
+        bool starve = slice_eq(rest, LIT("starve"));
+        if (!num_read_u64(n, 1, UINT64_MAX, &plan.at) || (!starve && !slice_eq(rest, LIT("fail")))) return false;
+        mem_fault(plan.at, starve);
+        return true;
+    }
     enum fault_act act;
     if (!read_op(op, &plan.op) || !num_read_u64(n, 1, UINT64_MAX, &plan.at) || !read_act(rest, &act)) return false;
     plan.act = act;
     return true;
+}
+
+bool fault_hit(void) {
+    return plan.act != FAULT_NONE && plan.hits >= plan.at;
 }
 
 uint64_t fault_calls(void) {
@@ -65,7 +76,7 @@ enum fault_act fault_next(enum fault_op op) {
         for (;;) {
         }
     }
-    errno = plan.act == FAULT_ENOSPC ? ENOSPC : EIO;
+    errno = plan.act == FAULT_ENOSPC ? ENOSPC : plan.act == FAULT_EMFILE ? EMFILE : EIO;
     return plan.act;
 }
 

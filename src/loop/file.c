@@ -115,9 +115,8 @@ bool file_size(int fd, uint64_t *size, struct err *e) {
 
 /* --- whole files --- */
 
-bool file_read_all(int dir, const char *name, size_t most, struct buf *out, struct err *e) {
-    int fd = file_open(dir, name, O_RDONLY, 0, e);
-    if (fd < 0) return false;
+/* Takes the descriptor. A file that grows meanwhile is read until its end. */
+static bool read_to_end(int fd, size_t most, struct buf *out, struct err *e) {
     size_t mark = buf_mark(out);
     bool good = true;
     ssize_t n = 1;
@@ -133,9 +132,23 @@ bool file_read_all(int dir, const char *name, size_t most, struct buf *out, stru
         if (good && out->len - mark > most) good = err_limit(e, "file", most, most);
     }
     close(fd);
-    if (good) return true;
+    if (!good) buf_rewind(out, mark);
+    return good;
+}
+
+bool file_read_all(int dir, const char *name, size_t most, struct buf *out, struct err *e) {
+    int fd = file_open(dir, name, O_RDONLY, 0, e);
+    if (fd < 0) return false;
+    if (read_to_end(fd, most, out, e)) return true;
     err_context(e, "%s", name);
-    buf_rewind(out, mark);
+    return false;
+}
+
+bool file_read_path(const char *path, size_t most, struct buf *out, struct err *e) {
+    int fd = fault_next(FAULT_OPEN) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return err_os(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FILESYSTEM, errno, "opening %s", path);
+    if (read_to_end(fd, most, out, e)) return true;
+    err_context(e, "%s", path);
     return false;
 }
 

@@ -17,6 +17,8 @@
 
 /* A directory; path may be absolute here: it is where the operator said. -1 with the reason. */
 int file_open_dir(const char *path, struct err *e);
+/* The whole file at a path the operator gave: symlinks are followed. Only before a process is sealed. */
+bool file_read_path(const char *path, size_t most, struct buf *out, struct err *e);
 /* flags as of open(2); O_CLOEXEC is added. -1 with the reason. */
 int file_open(int dir, const char *name, int flags, mode_t mode, struct err *e);
 

@@ -3,6 +3,7 @@
 
 #include "base/must.h"
 #include "base/num.h"
+#include "loop/kernel.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -158,7 +159,7 @@ static void accept_some(struct loop_fd *w, unsigned ready) {
     struct listener *li = LOOP_OWNER(struct listener, fd, w);
     for (int i = 0; i < LISTEN_BATCH && li->fd.loop; i++) {
         struct address peer = {.len = sizeof peer.un};
-        int fd = accept4(w->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = kernel_accept4(w->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             li->accepted++;
             li->call(li, fd, &peer);
@@ -186,5 +187,5 @@ void listener_stop(struct listener *li) {
     if (!li->fd.loop) return;
     loop_timer_clear(&li->rest);
     loop_fd_remove(&li->fd);
-    close(li->fd.fd);
+    kernel_close(li->fd.fd);
 }

@@ -1,4 +1,5 @@
 /* loop.c - epoll, the turn, and before sleeping; see loop.h. Timers are timer.c, signals and children signal.c. */
+#include "loop/kernel.h"
 #include "loop/loop_room.h"
 
 #include "base/clock.h"
@@ -14,7 +15,7 @@ struct loop *loop_new(struct err *e) {
         err_nomem(e, "the loop");
         return NULL;
     }
-    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    l->epoll = kernel_epoll_create1(EPOLL_CLOEXEC);
     if (l->epoll < 0) {
         err_os(e, ERR_UNKNOWN, errno, "making an epoll descriptor");
         mem_put(l, sizeof *l);
@@ -30,7 +31,7 @@ void loop_free(struct loop *l) {
     must(l->timer_n == 0 && l->signals == NULL);
     loop_signal_close(l);
     must(l->stats.fds == 0);
-    close(l->epoll);
+    kernel_close(l->epoll);
     mem_put(l->timers, l->timer_cap * sizeof *l->timers);
     mem_put(l, sizeof *l);
 }
@@ -52,7 +53,7 @@ static uint32_t epoll_bits(unsigned wants) {
 bool loop_fd_add(struct loop *l, struct loop_fd *w, int fd, unsigned wants, struct err *e) {
     must(w->loop == NULL && w->call && w->name);
     struct epoll_event ev = {.events = epoll_bits(wants), .data.ptr = w};
-    if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev))
+    if (kernel_epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev))
         return err_os(e, ERR_UNKNOWN, errno, "watching a descriptor (%s)", w->name);
     w->loop = l;
     w->fd = fd;
@@ -65,7 +66,7 @@ bool loop_fd_want(struct loop_fd *w, unsigned wants, struct err *e) {
     must(w->loop != NULL);
     if (w->wants == wants) return true;
     struct epoll_event ev = {.events = epoll_bits(wants), .data.ptr = w};
-    if (epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev))
+    if (kernel_epoll_ctl(w->loop->epoll, EPOLL_CTL_MOD, w->fd, &ev))
         return err_os(e, ERR_UNKNOWN, errno, "watching a descriptor (%s)", w->name);
     w->wants = wants;
     return true;
@@ -75,7 +76,7 @@ void loop_fd_remove(struct loop_fd *w) {
     struct loop *l = w->loop;
     if (!l) return;
     struct epoll_event ev = {0};
-    int failed = epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, &ev);
+    int failed = kernel_epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, &ev);
     must(failed == 0); /* it was closed before it was removed: another watch may have its number by now */
     /* What waits for it in this turn's batch must not find it. */
     for (int i = l->event_at; i < l->event_n; i++)
@@ -178,7 +179,7 @@ static int wait_ms(const struct loop *l, int64_t most_ms) {
 
 unsigned loop_turn(struct loop *l, int64_t most_ms) {
     uint64_t before = l->stats.calls;
-    int n = epoll_wait(l->epoll, l->events, LOOP_BATCH, wait_ms(l, most_ms));
+    int n = kernel_epoll_wait(l->epoll, l->events, LOOP_BATCH, wait_ms(l, most_ms));
     l->now_us = l->mark_us = clock_mono_us();
     l->event_n = n < 0 ? 0 : n; /* EINTR: a turn without events */
     for (l->event_at = 0; l->event_at < l->event_n;) {

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "loop/kernel.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -69,7 +70,7 @@ static int receive(struct udp *u) {
         b->head[i].msg_hdr.msg_controllen = CONTROL;
         b->head[i].msg_hdr.msg_flags = 0;
     }
-    return recvmmsg(u->fd.fd, b->head, UDP_BATCH, MSG_DONTWAIT, NULL);
+    return kernel_recvmmsg(u->fd.fd, b->head, UDP_BATCH, MSG_DONTWAIT, NULL);
 }
 
 static void ready(struct loop_fd *w, unsigned what) {
@@ -100,7 +101,7 @@ static void ready(struct loop_fd *w, unsigned what) {
 static void send_out(struct udp *u) {
     unsigned at = 0;
     while (at < u->out_n) {
-        int n = sendmmsg(u->fd.fd, u->out->head + at, u->out_n - at, MSG_DONTWAIT);
+        int n = kernel_sendmmsg(u->fd.fd, u->out->head + at, u->out_n - at, MSG_DONTWAIT);
         if (n > 0) {
             at += (unsigned)n;
             u->sent += (unsigned)n;

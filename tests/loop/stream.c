@@ -14,7 +14,7 @@
 
 struct side {
     struct stream s;
-    unsigned open, data, end, drained, gone;
+    unsigned open, data, end, drained, late, gone;
     struct buf got;
     size_t eat_at_most; /* in one callback */
     bool eat_nothing, close_on_data, abort_on_data, write_on_data;
@@ -39,6 +39,7 @@ static void heard(struct stream *s, enum stream_event event) {
         break;
     case STREAM_END: side->end++; break;
     case STREAM_DRAINED: side->drained++; break;
+    case STREAM_LATE: side->late++; break;
     case STREAM_GONE: side->gone++; break;
     }
 }
@@ -196,7 +197,7 @@ TEST(closing_lets_the_last_bytes_leave_and_aborting_does_not) {
     CHECK(write(fd, "x", 1) == 1);
     turns(1);
     CHECK_INT(side.gone, 1);
-    CHECK_INT(side.s.err.code, ERR_NONE);
+    CHECK_INT(side.s.why.code, ERR_NONE);
     char in[20];
     CHECK(read(fd, in, sizeof in) == 6 && read(fd, in, sizeof in) == 0);
     CHECK(!stream_write(&side.s, LIT("x")));
@@ -229,7 +230,7 @@ TEST(a_close_that_cannot_finish_ends_at_the_deadline) {
     int64_t until = clock_mono_ms() + 2000;
     while (!side.gone && clock_mono_ms() < until) loop_turn(loop, 20);
     CHECK_INT(side.gone, 1);
-    CHECK_INT(side.s.err.code, ERR_TIMEOUT);
+    CHECK_INT(side.s.why.code, ERR_TIMEOUT);
     CHECK(stream_deadline(&side.s, 5));
     finish(&side, fd);
 }
@@ -251,8 +252,8 @@ TEST(the_end_of_the_peer_is_told_and_writing_goes_on) {
     CHECK(stream_write(&side.s, LIT("nobody")));
     turns(2);
     CHECK_INT(side.gone, 1);
-    CHECK_INT(side.s.err.code, ERR_NETWORK);
-    CHECK_INT(side.s.err.os, EPIPE);
+    CHECK_INT(side.s.why.code, ERR_NETWORK);
+    CHECK_INT(side.s.why.os, EPIPE);
     finish(&side, -1);
 }
 
@@ -303,7 +304,7 @@ TEST(memory_that_fails_ends_only_that_stream) {
     CHECK(!stream_write(&side.s, LIT("x")));
     mem_fault(0, 0);
     CHECK_INT(side.gone, 1);
-    CHECK_INT(side.s.err.code, ERR_NOMEM);
+    CHECK_INT(side.s.why.code, ERR_NOMEM);
     finish(&side, fd);
     begin();
     side = make_side();
