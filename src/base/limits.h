@@ -74,8 +74,8 @@
 /* Bytes of answers that one slow client may let wait; more is produced only as it reads. */
 #define LIMIT_HTTP_OUT (4u << 20)
 /* Files held in memory for quick answers: one, and all of them. Larger ones go through the pump. */
-#define LIMIT_HTTP_CACHED_FILE (1u << 20)
-#define LIMIT_HTTP_CACHE       (8u << 20)
+#define LIMIT_HTTP_CACHED_FILE  (1u << 20)
+#define LIMIT_HTTP_CACHE        (8u << 20)
 #define LIMIT_HTTP_CACHED_FILES 2048
 /* A WebSocket message gathered for a handler. */
 #define LIMIT_HTTP_WS_MESSAGE (1u << 20)
@@ -85,6 +85,77 @@
 
 /* A file of certificates or of a key: Debian's roots are 220 KiB. */
 #define LIMIT_PEM (1u << 20)
+
+/* wire: names and dialling */
+/* The time for everything where the caller names none: resolving, and a server that is far and busy. */
+#define LIMIT_DIAL_MS 30000
+/* Addresses of one family that are tried. Whoever has more has some that work among the first. */
+#define LIMIT_DIAL_FAMILY 8
+/* The time for a question where the asker names none: two rounds of two servers by the usual 5 seconds. */
+#define LIMIT_RESOLVE_MS 30000
+/* When one family has come: how long the other may take yet. Some servers never answer AAAA. */
+#define LIMIT_RESOLVE_GRACE_MS 2000
+/* Aliases from the name to its address, whoever follows them. Real chains have up to 6; public resolvers stop near 16. */
+#define LIMIT_RESOLVE_ALIASES 16
+/* Records in one answer: what fits into 64 KiB may be 4000; reading must stay far below a millisecond. */
+#define LIMIT_RESOLVE_RECORDS 512
+/* Answers remembered: some 100 bytes each, at most 1.2 KiB. A household's boxes talk to some dozens of names. */
+#define LIMIT_RESOLVER_CACHE 512
+/* Addresses of one name in one family; more than a handful is never dialled. */
+#define LIMIT_RESOLVE_ADDRESSES 32
+/* resolv.conf: as glibc has them. Real files are some hundred bytes. */
+#define LIMIT_RESOLV_BYTES    65536
+#define LIMIT_RESOLV_SERVERS  3
+#define LIMIT_RESOLV_SEARCH   6
+#define LIMIT_RESOLV_NDOTS    15
+#define LIMIT_RESOLV_TIMEOUT  30 /* seconds */
+#define LIMIT_RESOLV_ATTEMPTS 5
+/* hosts: read in one callback, which a full MiB holds up for 7 ms on a PC and several times that on a board; a real file is some
+ * hundred bytes. Lists against advertising are longer and belong into a name server. */
+#define LIMIT_HOSTS_BYTES (1u << 20)
+#define LIMIT_HOSTS_NAMES 20000
+/* Queries with a socket at once; the others wait. A web page names some dozens of hosts. */
+#define LIMIT_RESOLVER_SOCKETS 64
+/* Queries in all: beyond this whoever asks is refused. */
+#define LIMIT_RESOLVER_QUERIES 512
+/* What a datagram may carry without being cut into fragments, which can be forged (the figure of DNS flag day 2020). */
+#define LIMIT_RESOLVE_DATAGRAM 1232
+/* The time for one server doubles with each round up to this. */
+#define LIMIT_RESOLVE_WAIT_MS 30000
+/* How long a server that let the time pass goes behind the others. */
+#define LIMIT_RESOLVE_REST_MS 60000
+/* How long answers are kept, whatever they say: RFC 2308 5 for "no". */
+#define LIMIT_RESOLVE_TTL_LEAST_S 1
+#define LIMIT_RESOLVE_TTL_S       86400
+#define LIMIT_RESOLVE_TTL_NO_S    300
+
+/* warden */
+/* Named roots of a warden: data, web, run, backups, ...; named in main, not by the operator. */
+#define LIMIT_ROOTS 8
+/* Passwords that wait for the one being worked on: some half a minute of work; who comes later is told to try again. */
+#define LIMIT_PASSWORD_QUEUE 32
+
+/* warden: hands */
+/* Bytes of a path: what loop/file.h takes, less an ending (.part, .new). */
+#define LIMIT_DISK_PATH 190
+/* Bytes read or written by one request: with its names it must fit a frame of the link. More goes through a pump. */
+#define LIMIT_DISK_BYTES 65536u
+/* Entries of a folder in one answer: with names of 255 bytes they fit a frame. */
+#define LIMIT_DISK_LIST 256
+/* Files kept open for writing: the journal's segments and a few more. */
+#define LIMIT_DISK_FILES 8
+/* Pumps at once: each takes two descriptors, of some 1000 a process has. */
+#define LIMIT_DISK_PUMPS 192
+/* Folders watched at once: each is kernel memory, and a user has 8192 by default. */
+#define LIMIT_DISK_WATCHES 256
+/* Bytes a pump moves in one turn, so that none is served alone. */
+#define LIMIT_DISK_TURN (256u << 10)
+/* Bytes pumped into a file before they are synced: whoever waits for the disk meanwhile waits for these at most. */
+#define LIMIT_DISK_UNSYNCED (8u << 20)
+/* Processors, interfaces, sensors in one sample: with them it fits a frame. More are left out. */
+#define LIMIT_SAMPLER_CPUS         256
+#define LIMIT_SAMPLER_NETS         128
+#define LIMIT_SAMPLER_TEMPERATURES 32
 
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)

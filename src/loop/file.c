@@ -54,7 +54,7 @@ int file_open_dir(const char *path, struct err *e) {
 
 int file_open(int dir, const char *name, int flags, mode_t mode, struct err *e) {
     if (!check_name(name, e)) return -1;
-    flags |= O_CLOEXEC;
+    flags |= O_CLOEXEC | (flags & O_PATH ? 0 : O_NONBLOCK); /* a pipe in the place of a file must not make us wait */
     struct open_how how = {.flags = (uint64_t)(unsigned)flags,
                            .mode = flags & O_CREAT ? mode : 0,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};

@@ -324,8 +324,9 @@ static void toy_free(struct stream_filter *f) {
     buf_release(&t->plain);
     mem_put(t, sizeof *t);
 }
-static const struct stream_filter_ops toy_ops = {toy_raw_room,    toy_raw_came,   toy_raw_out,    toy_raw_sent, toy_raw_keep, toy_plain_out,
-                                                 toy_plain_taken, toy_plain_room, toy_plain_came, toy_close,    toy_state,    toy_free};
+static const struct stream_filter_ops toy_ops = {toy_raw_room,   toy_raw_came,  toy_raw_out,     toy_raw_sent,
+                                                 toy_raw_keep,   toy_plain_out, toy_plain_taken, toy_plain_room,
+                                                 toy_plain_came, toy_close,     toy_state,       toy_free};
 
 static unsigned freed;
 static void put_toy(struct side *side, size_t most) {
@@ -356,7 +357,7 @@ TEST(a_filter_stands_between_in_both_directions_whatever_its_doors_take) {
         CHECK(write(fd, "h", 1) == 1);
         struct buf got = drain(fd);
         CHECK_INT(side.open, 1);
-        CHECK(got.len == 6 && got.ptr[0] == 'H' && got.ptr[1] == (uint8_t)~'e');
+        CHECK(got.len == 6 && got.ptr[0] == 'H' && got.ptr[1] == (uint8_t) ~'e');
         buf_release(&got);
         uint8_t raw[100];
         turn_bits(raw, LIT("hello through the filter"));
@@ -426,8 +427,9 @@ TEST(a_paused_stream_hears_later_what_waits_in_its_filter) {
 TAP_MAIN(T(a_late_stream_may_move_its_deadline_and_else_ends), T(a_deadline_of_zero_is_none),
          T(lingering_says_no_more_reads_what_comes_and_ends_in_time),
          T(a_large_piece_goes_past_the_queue_behind_what_was_written_before),
-         T(drained_comes_to_who_asked_though_nothing_had_to_wait), T(bytes_of_a_pipe_go_to_the_socket_by_the_kernel_alone),
-         T(a_pipe_that_ends_too_early_is_told), T(a_stream_can_be_woken_without_reading),
+         T(drained_comes_to_who_asked_though_nothing_had_to_wait),
+         T(bytes_of_a_pipe_go_to_the_socket_by_the_kernel_alone), T(a_pipe_that_ends_too_early_is_told),
+         T(a_stream_can_be_woken_without_reading),
          T(a_filter_stands_between_in_both_directions_whatever_its_doors_take),
          T(a_filter_tells_an_end_from_a_cut_and_a_failure_with_its_reason),
          T(a_paused_stream_hears_later_what_waits_in_its_filter))

@@ -1,0 +1,53 @@
+/* warden.h - the first process: parent of the reactor, of its hands and of jobs.
+ *
+ * For: main. warden_run forks the reactor and does what it is asked by verbs (verb.h, docs/warden.md) until it ends.
+ * Owns: its children, one link to the reactor, duplicates of the listeners it bound, the roots.
+ * Never: accepts a connection, parses what came from outside, holds state; believes the reactor.
+ * Who restarts whom: a reactor that dies is begun again (REST_FIRST_MS between tries, doubling to REST_MOST_MS) with its hands new and its
+ *   listeners as they were; the reason is logged and told to the new one. A hand that dies is begun again and the reactor gets its new
+ *   end by the notice "hand". SIGTERM and SIGINT ask the reactor to end (notice "end"), and kill it after a while; a second one
+ *   kills it at once. SIGHUP is passed on (notice "reload"). No two reactors, nor a hand or a job of the last one, are ever
+ *   there at once. When the warden dies, all of its children die.
+ * Not root: the same without privileges; a verb that needs one answers with what is missing.
+ * Tried: tests/warden/warden, tests/warden/mad. */
+#ifndef WARDEN_WARDEN_H
+#define WARDEN_WARDEN_H
+
+#include "warden/call.h"
+#include "warden/jail.h"
+#include "warden/job.h"
+
+struct warden_root {
+    const char *name; /* a word */
+    const char *path; /* where the operator said */
+    bool write;
+};
+
+/* What the reactor is born with. */
+struct warden_birth {
+    int warden_fd;    /* link to the warden */
+    int disk_fd;      /* link to the disk hand; -1 when there are no roots */
+    unsigned round;   /* 0: the first reactor; n: n died before */
+    const char *last; /* why the last one ended, or NULL */
+    struct jail jail; /* to be entered with jail_enter once everything is open */
+};
+
+struct warden_config {
+    const char *user; /* to become when started as root; NULL: nobody */
+    const struct warden_root *roots;
+    unsigned root_n;
+    int (*reactor)(const struct warden_birth *birth,
+                   void *arg); /* its code ends the warden when it is 0 or a usage error (2) */
+    void *arg;
+    uint64_t end_ms;            /* how long the reactor has to end, from SIGTERM on; 0: 10 seconds */
+    const struct job_row *jobs; /* what else may be asked beside the warden's own verbs */
+    unsigned job_n;
+};
+
+/* Returns the exit code of the program. */
+int warden_run(const struct warden_config *config);
+
+/* The warden's own verbs, one after the other, for the reference page; NULL behind the last. */
+const struct verb *warden_verb(unsigned i);
+
+#endif
