@@ -15,7 +15,7 @@ struct cur {
 };
 
 static inline struct cur cur_of(struct slice s) {
-    return (struct cur){s.ptr, s.ptr + s.len, s.ptr, false};
+    return (struct cur){s.ptr, s.len ? s.ptr + s.len : s.ptr, s.ptr, false};
 }
 static inline size_t cur_left(const struct cur *c) {
     return (size_t)(c->end - c->at);

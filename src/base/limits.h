@@ -157,6 +157,47 @@
 #define LIMIT_SAMPLER_NETS         128
 #define LIMIT_SAMPLER_TEMPERATURES 32
 
+/* wire: TLS */
+/* Handshake messages before BearSSL sees them: browsers send 0.5 to 2 KiB, post-quantum ones 1.8; a record carries 16. */
+#define LIMIT_TLS_HELLO 16384
+/* What waits to be sent to a peer that does not read: a chain of certificates, or one record, and some alerts. */
+#define LIMIT_TLS_KEPT (128u << 10)
+/* Expensive steps a turn of the loop, of one side. */
+#define LIMIT_TLS_STEPS 1
+/* Bytes of a handshake a client eats at once: about one certificate, so one signature to check. */
+#define LIMIT_TLS_CLIENT_BITE 1024
+/* A peer may cut its hello into records of one byte each; nobody honest does it into many. */
+#define LIMIT_TLS_HELLO_RECORDS 64
+/* A connection is some 26 KiB at most: 256 of them are 6.5 MiB, a tenth of the smallest board. */
+#define LIMIT_TLS_CONNECTIONS 256
+/* Every device of a house, each with some browsers: 200 KiB. */
+#define LIMIT_TLS_SESSIONS      2048
+#define LIMIT_TLS_SESSIONS_MOST (1u << 20)
+/* Debian's file of roots has some 220 KiB. */
+#define LIMIT_TLS_ROOTS_TEXT (2u << 20)
+/* What is kept of it: names and keys, some 150 KiB. */
+#define LIMIT_TLS_ROOTS_BYTES (2u << 20)
+/* Hosts a box talks to again and again: registries, mail, relays. 180 bytes each. */
+#define LIMIT_TLS_CLIENT_SESSIONS 32
+/* Certificates of one server: each is looked at with each handshake. */
+#define LIMIT_TLS_IDENTITIES 64
+/* All of them together, as text. */
+#define LIMIT_TLS_IDENTITY_TEXT (1u << 20)
+/* A chain longer than what a connection may keep for a peer could not be sent. */
+#define LIMIT_TLS_CHAIN_BYTES (64u << 10)
+/* One block: a certificate of 64 KiB is no certificate any more. */
+#define LIMIT_TLS_DER (64u << 10)
+/* Certificates of a chain: leaf, intermediates, perhaps the root. It is sent with each full handshake. */
+#define LIMIT_TLS_CHAIN 10
+/* Roots: Debian has some 140, Windows and old systems up to 400. */
+#define LIMIT_TLS_ROOTS 1000
+/* More names than any certificate has (the public ones stop at 100, or carry at most some 2000). */
+#define LIMIT_TLS_CERT_NAMES 4096
+/* Bytes of one certificate of a server; the largest public ones, with hundreds of names, have some 8 KiB. */
+#define LIMIT_TLS_JUDGE_CERT (32u << 10)
+/* Certificates of a chain; BearSSL stops at the first that leads to a root, some servers send a few too many. */
+#define LIMIT_TLS_JUDGE_CHAIN 12
+
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)
 
