@@ -1,5 +1,6 @@
 /* main.c - argv and name -> personality. Holds no logic: the one visible list of what this program can be. */
 #include "cli/codec.h"
+#include "cli/serve.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +13,11 @@ static int tell(FILE *out) {
             "startbox %s - a cheap board as a personal server\n\n"
             "  startbox codec NAME [--cut SEED] [options] < input\n"
             "                    any wire format of protocols/ from a shell; `startbox codec` lists them\n"
+            "  startbox serve --http ADDR:PORT [--https ADDR:PORT --cert FILE --key FILE] [DIR]\n"
+            "                    the web server on its own; `startbox serve --help`\n"
             "  startbox version  prints the version\n\n"
-            "This version is the ground: values and codecs. The names startd, start-cli, start-container, registrybox\n"
-            "and tunnelbox answer once their rooms stand. Try:  echo '[1.0,{\"a\":\"\\u00e9\"}]' | build/startbox "
-            "codec json\n",
+            "The names startd, start-cli, start-container, registrybox and tunnelbox answer once their rooms stand.\n"
+            "Try:  echo '[1.0,{\"a\":\"\\u00e9\"}]' | build/startbox codec json\n",
             STARTBOX_VERSION);
     return 0;
 }
@@ -35,6 +37,7 @@ int main(int argc, char **argv) {
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return tell(stdout);
     if (!strcmp(argv[1], "codec")) return codec_main(argc - 2, argv + 2);
+    if (!strcmp(argv[1], "serve")) return serve_main(argc - 2, argv + 2);
     fprintf(stderr, "startbox: there is no command \"%s\"; `startbox help` lists them\n", argv[1]);
     return 2;
 }

@@ -434,6 +434,10 @@ static bool write_filtered(struct stream *s) {
                 fail(s, ERR_NOMEM, 0, "no memory for what waits to be sent");
                 return false;
             }
+            if (n < 0 && f->close_told && !s->out_len) { /* the peer left without hearing our goodbye: no harm */
+                die(s);
+                return false;
+            }
             if (n < 0) {
                 fail(s, ERR_NETWORK, errno, "writing to a connection");
                 return false;

@@ -1,0 +1,188 @@
+/* server.c - the server as a whole: its limits, accepting, ending. See server.h. Connections are conn.c, requests request.c, answers
+ * reply.c. */
+#include "http/room.h"
+
+#include "base/must.h"
+#include "loop/kernel.h"
+
+#include <netinet/tcp.h>
+
+#define IN_MAX (64u << 10) /* read ahead of one connection: what is pipelined behind a request under way */
+
+const struct http_limits http_limits = {
+    .parse = {.line = LIMIT_HTTP1_LINE,
+              .head = LIMIT_HTTP1_HEAD,
+              .trailer = LIMIT_HTTP1_TRAILER,
+              .chunk_line = LIMIT_HTTP1_CHUNK_LINE,
+              .chunk_extensions = LIMIT_HTTP1_CHUNK_EXT,
+              .body = 0},
+    .connections = LIMIT_HTTP_CONNECTIONS,
+    .held = LIMIT_HTTP_HELD,
+    .kept = IN_MAX,
+    .out = LIMIT_HTTP_OUT,
+    .idle_ms = 75000,
+    .head_ms = 15000,
+    .pace_ms = 30000,
+    .pace = 16u << 10,
+    .linger_ms = 2000,
+    .ping_ms = 30000,
+    .end_ms = 10000,
+};
+
+/* --- accepting --- */
+
+/* Room for one more: the connection idle for longest goes. */
+static bool make_room(struct http_server *s) {
+    if (s->counts.open < s->limits.connections) return true;
+    unsigned looks = 256; /* the busy ones gather at this end */
+    for (struct http_conn *c = s->oldest; c && looks--; c = c->newer) {
+        if (c->wait != HTTP_WAIT_IDLE || c->closing) continue;
+        c->closing = true;
+        stream_abort(&c->s);
+        s->counts.evicted++;
+        return true; /* one over the cap until the end of this turn */
+    }
+    return false;
+}
+
+static void accepted(struct listener *li, int fd, const struct address *peer) {
+    struct http_door *d = LOOP_OWNER(struct http_door, li, li);
+    struct http_server *s = d->server;
+    struct err e = ERR_INIT;
+    struct http_conn *c = make_room(s) ? mem_get_zero(sizeof *c) : NULL;
+    if (!c) {
+        s->counts.refused++;
+        kernel_close(fd);
+        return;
+    }
+    (void)peer; /* asked of the kernel when somebody wants to know: 100 bytes a connection otherwise */
+    c->server = s;
+    c->s.call = http_conn_heard;
+    c->s.name = d->cipher ? "https" : "http";
+    c->secure = d->cipher != NULL;
+    if (!stream_start(&c->s, s->loop, fd, false, s->limits.kept, s->limits.out, &e)) {
+        s->counts.refused++;
+        mem_put(c, sizeof *c);
+        return;
+    }
+    http_conn_newest(c);
+    s->counts.open++;
+    s->counts.accepted++;
+    c->wait = HTTP_WAIT_HEAD;
+    stream_deadline(&c->s, loop_now_ms(s->loop) + s->limits.head_ms);
+    if (!d->cipher) return;
+    struct stream_filter *f = d->cipher(d->cipher_arg, &e);
+    if (f)
+        stream_filter(&c->s, f);
+    else {
+        c->closing = true;
+        stream_abort(&c->s);
+    }
+}
+
+/* --- the server --- */
+
+struct http_server *http_server_new(struct loop *l, const struct http_route *routes, unsigned n,
+                                    const struct http_limits *limits, struct err *e) {
+    struct http_server *s = mem_get_zero(sizeof *s);
+    if (!s) {
+        err_nomem(e, "the web server");
+        return NULL;
+    }
+    s->loop = l;
+    s->routes = routes;
+    s->route_n = n;
+    s->limits = *limits;
+    s->ready_task = (struct loop_task)LOOP_TASK(http_conns_ready, "http.ready");
+    http1_init(&s->parser, HTTP1_SERVER, &s->limits.parse, s->fields, LIMIT_HTTP1_HEADERS);
+    return s;
+}
+
+bool http_server_listen(struct http_server *s, int fd, http_cipher *cipher, void *arg, struct err *e) {
+    struct http_door *d = mem_get_zero(sizeof *d);
+    if (!d) return err_nomem(e, "a listener");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+               sizeof(int)); /* connections inherit it; fails on Unix sockets */
+    d->li.call = accepted;
+    d->li.name = cipher ? "https.listen" : "http.listen";
+    d->server = s;
+    d->cipher = cipher;
+    d->cipher_arg = arg;
+    if (!listener_start(&d->li, s->loop, fd, e)) {
+        mem_put(d, sizeof *d);
+        return false;
+    }
+    d->next = s->doors;
+    s->doors = d;
+    return true;
+}
+
+static void drop_doors(struct http_server *s) {
+    while (s->doors) {
+        struct http_door *d = s->doors;
+        s->doors = d->next;
+        listener_stop(&d->li);
+        mem_put(d, sizeof *d);
+    }
+}
+
+void http_server_abort(struct http_server *s) {
+    for (struct http_conn *c = s->oldest; c; c = c->newer) {
+        c->closing = true;
+        stream_abort(&c->s);
+    }
+}
+
+static bool tell_stopped(struct loop_task *t) {
+    struct http_server *s = LOOP_OWNER(struct http_server, stop_task, t);
+    loop_timer_clear(&s->stop_timer);
+    s->stopped(s->stopped_arg); /* may free s */
+    return false;
+}
+
+static void stop_now(struct loop_timer *t) {
+    http_server_abort(LOOP_OWNER(struct http_server, stop_timer, t));
+}
+
+void http_server_stop(struct http_server *s, void (*stopped)(void *arg), void *arg) {
+    if (s->stopping) return;
+    s->stopping = true;
+    s->stopped = stopped;
+    s->stopped_arg = arg;
+    s->stop_task = (struct loop_task)LOOP_TASK(tell_stopped, "http.stop");
+    s->stop_timer = (struct loop_timer){.call = stop_now, .name = "http.stop"};
+    drop_doors(s);
+    if (!s->counts.open) {
+        loop_task_queue(s->loop, &s->stop_task, LOOP_LATER);
+        return;
+    }
+    for (struct http_conn *c = s->oldest, *next; c; c = next) {
+        next = c->newer;
+        if (c->closing) continue;
+        if (c->upper)
+            c->upper->stop(c->upper);
+        else if (c->x && c->x->whole && c->x->route->handler->stop)
+            c->x->route->handler->stop(c->x);
+        else if (c->wait == HTTP_WAIT_IDLE || (c->wait == HTTP_WAIT_HEAD && !c->parser))
+            http_conn_close(c, true);
+    }
+    if (!loop_timer_set(s->loop, &s->stop_timer, loop_now_ms(s->loop) + s->limits.end_ms)) http_server_abort(s);
+}
+
+void http_server_free(struct http_server *s) {
+    if (!s) return;
+    drop_doors(s);
+    must(s->counts.open == 0);
+    loop_task_remove(&s->ready_task);
+    loop_timer_clear(&s->stop_timer);
+    http1_release(&s->parser);
+    mem_put(s, sizeof *s);
+}
+
+struct http_counts http_server_counts(const struct http_server *s) {
+    return s->counts;
+}
+
+struct loop *http_server_loop(const struct http_server *s) {
+    return s->loop;
+}

@@ -1,0 +1,19 @@
+/* sse_feed.h - server-sent events as an endless answer.
+ *
+ * For: a handler that turned its exchange into a feed and keeps it until `gone`.
+ * Never: lets a reader that does not read grow: sse_feed_send is refused then, and the owner should end the feed.
+ * Tried: tests/http/server, tests/cli/serve.sh. */
+#ifndef HTTP_SSE_FEED_H
+#define HTTP_SSE_FEED_H
+
+#include "http/server.h"
+#include "protocols/sse.h"
+
+/* Writes the head. The exchange stays open; it ends by http_finish. */
+void sse_feed_open(struct http_exchange *x);
+/* One event. False: not taken, since the reader does not read (limit "out"), or there is no memory. */
+bool sse_feed_send(struct http_exchange *x, const struct sse_message *m);
+/* Keeps proxies and clients from taking the feed for dead. */
+bool sse_feed_ping(struct http_exchange *x);
+
+#endif

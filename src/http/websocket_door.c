@@ -1,0 +1,285 @@
+/* websocket_door.c - see websocket_door.h. */
+#include "http/websocket_door.h"
+
+#include "http/room.h"
+#include "protocols/wshandshake.h"
+
+#define SCRATCH 16384 /* bytes unmasked at a time; on the loop's stack, so that a peer at rest owns none */
+
+struct websocket_peer {
+    struct http_upper upper;
+    const struct websocket_door *door;
+    struct http_conn *conn;
+    void *mine;
+    struct websocket reader;
+    struct buf message;   /* of a message in pieces */
+    uint64_t heard_bytes; /* read by the stream at the last look */
+    bool asked;           /* a ping is out */
+    bool closing;         /* a close frame of ours is out */
+    bool over;
+};
+
+static void finish(struct websocket_peer *w) {
+    if (w->over) return;
+    w->over = true;
+    w->conn->closing = true;
+    struct http_server *s = w->conn->server;
+    stream_deadline(&w->conn->s, loop_now_ms(s->loop) + s->limits.linger_ms);
+    stream_linger(&w->conn->s, (uint32_t)s->limits.linger_ms);
+}
+
+static bool send_head_and(struct websocket_peer *w, enum websocket_op op, struct slice data) {
+    uint8_t head[WEBSOCKET_HEAD_MAX];
+    size_t n = websocket_put_head(head, op, WEBSOCKET_FIN, data.len, NULL);
+    struct stream *s = &w->conn->s;
+    if (n + data.len > s->out_max - stream_pending(s)) return false;
+    if (!stream_write(s, slice_of(head, n))) return false;
+    if (!data.len || stream_write(s, data)) return true;
+    stream_abort(s); /* half a frame must not be followed by another */
+    return false;
+}
+
+bool websocket_send(struct websocket_peer *w, enum websocket_op op, struct slice data) {
+    return !w->closing && !w->over && send_head_and(w, op, data);
+}
+
+struct shared *websocket_frame(enum websocket_op op, struct slice data) {
+    uint8_t head[WEBSOCKET_HEAD_MAX];
+    size_t n = websocket_put_head(head, op, WEBSOCKET_FIN, data.len, NULL);
+    struct shared *frame = mem_get(sizeof *frame + n + data.len);
+    if (!frame) return NULL;
+    frame->refs = 1;
+    frame->len = n + data.len;
+    memcpy(frame->bytes, head, n);
+    if (data.len) memcpy(frame->bytes + n, data.ptr, data.len);
+    return frame;
+}
+
+bool websocket_send_frame(struct websocket_peer *w, struct shared *frame) {
+    return !w->closing && !w->over && stream_share(&w->conn->s, frame, 0);
+}
+
+size_t websocket_pending(const struct websocket_peer *w) {
+    return stream_pending(&w->conn->s);
+}
+
+void *websocket_arg(const struct websocket_peer *w) {
+    return w->door->arg;
+}
+void **websocket_mine(struct websocket_peer *w) {
+    return &w->mine;
+}
+
+void websocket_close(struct websocket_peer *w, enum websocket_code code, struct slice reason) {
+    if (w->closing || w->over) return;
+    w->closing = true;
+    uint8_t text[WEBSOCKET_CONTROL_MAX];
+    size_t n = 0;
+    if (code != WEBSOCKET_CLOSE_NONE) {
+        text[n++] = (uint8_t)((unsigned)code >> 8);
+        text[n++] = (uint8_t)code;
+        reason = slice_head(reason, sizeof text - 2);
+        if (reason.len) memcpy(text + n, reason.ptr, reason.len);
+        n += reason.len;
+    }
+    struct http_server *s = w->conn->server;
+    if (!send_head_and(w, WEBSOCKET_OP_CLOSE, slice_of(text, n)) ||
+        !stream_deadline(&w->conn->s, loop_now_ms(s->loop) + s->limits.linger_ms))
+        stream_abort(&w->conn->s);
+}
+
+/* --- what comes --- */
+
+static void take_piece(struct websocket_peer *w, const struct websocket_event *ev) {
+    if (w->closing) return; /* we said goodbye: nothing is heard any more */
+    if (ev->first && ev->last) {
+        w->door->message(w, ev->op, ev->data);
+        return;
+    }
+    if (!buf_add(&w->message, ev->data)) {
+        websocket_close(w, w->message.fault == BUF_OVER ? WEBSOCKET_CLOSE_TOO_BIG : WEBSOCKET_CLOSE_INTERNAL,
+                        w->message.fault == BUF_OVER ? LIT("limit message") : LIT("out of memory"));
+        buf_release(&w->message);
+        return;
+    }
+    if (!ev->last) return;
+    w->door->message(w, ev->op, buf_slice(&w->message));
+    buf_release(&w->message);
+}
+
+static void take(struct websocket_peer *w, const struct websocket_event *ev) {
+    switch (ev->kind) {
+    case WEBSOCKET_DATA: take_piece(w, ev); break;
+    case WEBSOCKET_PING:
+        if (!w->closing && !send_head_and(w, WEBSOCKET_OP_PONG, ev->data)) stream_abort(&w->conn->s);
+        break;
+    case WEBSOCKET_PONG: break;
+    case WEBSOCKET_CLOSED:
+        websocket_close(w, ev->code ? (enum websocket_code)ev->code : WEBSOCKET_CLOSE_NONE, LIT(""));
+        finish(w);
+        break;
+    }
+}
+
+static void read_frames(struct websocket_peer *w) {
+    struct stream *s = &w->conn->s;
+    struct slice in = stream_data(s);
+    size_t used = 0;
+    uint8_t scratch[SCRATCH];
+    w->reader.scratch_lent = scratch;
+    w->reader.scratch_len = sizeof scratch;
+    while (!w->over) {
+        if (stream_pending(s) > s->out_max / 2) { /* who asks and does not read waits */
+            stream_owe_drained(s);
+            break;
+        }
+        struct websocket_event ev = {0};
+        struct err e = ERR_INIT;
+        struct fed fed = websocket_feed(&w->reader, slice_skip(in, used), &ev, &e);
+        used += fed.used;
+        if (fed.step == STEP_BAD) {
+            websocket_close(w, (enum websocket_code)w->reader.close_code, slice_str(e.text));
+            finish(w);
+            break;
+        }
+        if (fed.step != STEP_EVENT) break;
+        take(w, &ev);
+    }
+    w->reader.scratch_lent = NULL;
+    stream_eat(s, w->over ? in.len : used);
+}
+
+/* One silent interval: a ping. A second one: the end. */
+static void be_late(struct websocket_peer *w) {
+    struct http_server *s = w->conn->server;
+    if (w->closing || w->over) return; /* it had its time */
+    bool silent = w->conn->s.read_bytes == w->heard_bytes;
+    if (silent && w->asked) {
+        s->counts.timeouts++;
+        websocket_close(w, WEBSOCKET_CLOSE_POLICY, LIT("no answer to a ping"));
+        finish(w);
+        return;
+    }
+    w->heard_bytes = w->conn->s.read_bytes;
+    w->asked = silent;
+    websocket_forgive(&w->reader);
+    if (silent && !send_head_and(w, WEBSOCKET_OP_PING, LIT(""))) return;
+    stream_deadline(&w->conn->s, loop_now_ms(s->loop) + s->limits.ping_ms);
+}
+
+static void heard(struct http_upper *u, enum stream_event event) {
+    struct websocket_peer *w = LOOP_OWNER(struct websocket_peer, upper, u);
+    switch (event) {
+    case STREAM_OPEN: break;
+    case STREAM_DATA:
+    case STREAM_DRAINED:
+        if (w->over)
+            stream_eat(&w->conn->s, stream_data(&w->conn->s).len);
+        else
+            read_frames(w);
+        break;
+    case STREAM_END: finish(w); break;
+    case STREAM_LATE: be_late(w); break;
+    case STREAM_GONE:
+        w->over = true;
+        if (w->door->gone) w->door->gone(w);
+        buf_release(&w->message);
+        mem_put(w, sizeof *w);
+        break;
+    }
+}
+
+static void stop(struct http_upper *u) {
+    struct websocket_peer *w = LOOP_OWNER(struct websocket_peer, upper, u);
+    websocket_close(w, WEBSOCKET_CLOSE_GOING_AWAY, LIT("the server ends"));
+    finish(w);
+}
+
+/* --- beginning --- */
+
+static struct slice field(const struct http1_head *head, struct slice name) {
+    const struct http_field *f = http_field_find(head->fields, head->field_n, name);
+    return f ? f->value : slice_of(NULL, 0);
+}
+
+static void begin(struct http_exchange *x, const struct http_request *r) {
+    struct err e = ERR_INIT;
+    const struct wshandshake_request ask = {
+        .method = r->head->method_text,
+        .upgrade = field(r->head, LIT("upgrade")),
+        .connection = field(r->head, LIT("connection")),
+        .version = field(r->head, LIT("sec-websocket-version")),
+        .key = field(r->head, LIT("sec-websocket-key")),
+    };
+    if (!wshandshake_check_request(&ask, &e)) {
+        if (err_http(&e) == 426)
+            http_reply(x, 426, LIT("text/plain; charset=utf-8"),
+                       LIT("Upgrade: websocket\r\nSec-WebSocket-Version: " WSHANDSHAKE_VERSION "\r\n"),
+                       LIT("426 Upgrade Required: this is a WebSocket, version " WSHANDSHAKE_VERSION "\n"));
+        else
+            http_reply_error(x, &e);
+        return;
+    }
+    uint8_t accept[WSHANDSHAKE_ACCEPT_LEN];
+    wshandshake_accept(ask.key, accept);
+    struct shared *kept = shared_new(slice_of(accept, sizeof accept));
+    if (!kept) {
+        err_nomem(&e, "a WebSocket");
+        http_reply_error(x, &e);
+        return;
+    }
+    *http_mine(x) = kept;
+}
+
+static void end(struct http_exchange *x, struct slice body) {
+    (void)body;
+    struct shared *accept = *http_mine(x);
+    const struct websocket_door *door = http_arg(x);
+    struct http_conn *c = x->conn;
+    struct http_server *s = c->server;
+    struct websocket_peer *w = mem_get_zero(sizeof *w);
+    struct err e = ERR_INIT;
+    *http_mine(x) = NULL;
+    if (!w || s->stopping) {
+        shared_unref(accept);
+        mem_put(w, sizeof *w);
+        if (s->stopping)
+            err_set(&e, ERR_CANCELLED, "the server ends");
+        else
+            err_nomem(&e, "a WebSocket");
+        err_status(&e, 503);
+        http_reply_error(x, &e);
+        return;
+    }
+    uint8_t text[160];
+    int len = snprintf((char *)text, sizeof text,
+                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                       "Sec-WebSocket-Accept: %.*s\r\n\r\n",
+                       (int)accept->len, (const char *)accept->bytes);
+    shared_unref(accept);
+    w->upper = (struct http_upper){heard, stop};
+    w->door = door;
+    w->conn = c;
+    const struct websocket_limits limits = {.frame = LIMIT_HTTP_WS_MESSAGE,
+                                            .message = LIMIT_HTTP_WS_MESSAGE,
+                                            .fragments = LIMIT_WS_FRAGMENTS,
+                                            .controls = LIMIT_WS_CONTROLS};
+    websocket_init(&w->reader, WEBSOCKET_SERVER, &limits, false, text, 1);
+    buf_init(&w->message, LIMIT_HTTP_WS_MESSAGE);
+    if (!stream_write(&c->s, slice_of(text, (size_t)len))) {
+        mem_put(w, sizeof *w);
+        http_abandon(x);
+        return;
+    }
+    http_become(x, &w->upper);
+    w->heard_bytes = c->s.read_bytes;
+    stream_deadline(&c->s, loop_now_ms(s->loop) + s->limits.ping_ms);
+    if (door->open) door->open(w);
+}
+
+static void gone(struct http_exchange *x) {
+    shared_unref(*http_mine(x));
+    *http_mine(x) = NULL;
+}
+
+const struct http_handler websocket_begin_handler = {.name = "websocket", .begin = begin, .end = end, .gone = gone};
