@@ -1,6 +1,7 @@
 /* main.c - argv and name -> personality. Holds no logic: the one visible list of what this program can be. */
 #include "cli/codec.h"
 #include "cli/serve.h"
+#include "loop/file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static int tell(FILE *out) {
 }
 
 int main(int argc, char **argv) {
+    file_fill_standard();
     const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
     name = name ? name + 1 : argc > 0 ? argv[0] : "startbox";
     for (size_t i = 0; i < sizeof personalities / sizeof personalities[0]; i++) {

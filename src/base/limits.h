@@ -73,10 +73,14 @@
 #define LIMIT_HTTP_HELD (8u << 20)
 /* Bytes of answers that one slow client may let wait; more is produced only as it reads. */
 #define LIMIT_HTTP_OUT (4u << 20)
+/* The same, all slow clients together. */
+#define LIMIT_HTTP_OUT_ALL (16u << 20)
 /* Files held in memory for quick answers: one, and all of them. Larger ones go through the pump. */
 #define LIMIT_HTTP_CACHED_FILE  (1u << 20)
 #define LIMIT_HTTP_CACHE        (8u << 20)
 #define LIMIT_HTTP_CACHED_FILES 2048
+/* How long a request waits for the disk hand: a card may stall for seconds. */
+#define LIMIT_HTTP_DISK_MS 20000
 /* A WebSocket message gathered for a handler. */
 #define LIMIT_HTTP_WS_MESSAGE (1u << 20)
 

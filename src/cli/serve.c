@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define DOORS_MOST  8
-#define SPARE_FILES 64 /* descriptors kept for other things than connections */
+#define RELOAD_MS   1000 /* answers under way have so long when certificates are read anew: new clients wait as long */
+#define SPARE_FILES 64   /* descriptors kept for other things than connections */
 
 struct serve_door {
     const char *address;
@@ -50,6 +51,7 @@ struct serve {
     struct serve_listen listens[DOORS_MOST];
     struct call restart;
     unsigned listening;
+    bool reloads;
 };
 
 static const char usage[] =
@@ -117,8 +119,8 @@ static int read_options(int argc, char **argv, struct serve_options *o) {
 /* --- the reactor --- */
 
 static void fail(struct serve *s, const struct err *e) {
-    log_warn("%s", e->text);
-    loop_stop(s->loop, e->code == ERR_NETWORK ? 2 : err_exit(e->code)); /* 2: trying again would not help */
+    log_warn("startbox serve: %s", e->text);
+    loop_stop(s->loop, err_exit(e->code)); /* of the first reactor that is the end (docs/warden.md) */
 }
 
 static struct stream_filter *cipher(void *arg, struct err *e) {
@@ -151,14 +153,16 @@ static void noticed(struct port *p, struct slice name, const struct val *value, 
     struct serve *s = LOOP_OWNER(struct serve, warden, p);
     struct err e = ERR_INIT;
     if (slice_eq(name, LIT("end")))
-        http_server_stop(s->server, stopped, s);
-    else if (slice_eq(name,
-                      LIT("reload"))) { /* certificates are read anew by a new reactor: this one cannot open files */
+        http_server_stop(s->server, s->reloads ? RELOAD_MS : 0, stopped, s);
+    else if (slice_eq(name, LIT("reload"))) {
+        /* Certificates are read by a new reactor: this one cannot open files. */
+        s->reloads = true;
         if (!call_is_open(&s->restart) &&
             !call_start(&s->restart, &s->warden, "restart", val_empty_map(), NULL, 0, 0, &e))
             log_warn("not begun anew: %s", e.text);
     } else if (slice_eq(name, LIT("hand")) && val_is_text(val_get(value, LIT("hand")), LIT("disk"))) {
         port_stop(&s->disk);
+        serve_routes_new_disk(s->routes);
         if (!port_start(&s->disk, s->loop, link_frame_take_fd(frame, 0), &e)) fail(s, &e);
     }
 }
@@ -277,7 +281,8 @@ static int run_reactor(const struct warden_birth *birth, void *arg) {
         tell_counts(&s);
     } else {
         log_warn("startbox serve: %s", e.text);
-        code = 2;
+        code =
+            birth->round == 0 ? err_exit(e.code) : 1; /* a later one tries again: the mistake may be mended meanwhile */
     }
     /* All is given back, so that a sanitizer has the last word. */
     if (s.server) {

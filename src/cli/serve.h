@@ -18,6 +18,8 @@ struct serve_routes *serve_routes_new(struct loop *l, struct port *disk, bool fo
 const struct http_route *serve_routes_table(const struct serve_routes *r, unsigned *n);
 /* For the fixtures that tell about it. */
 void serve_routes_server(struct serve_routes *r, struct http_server *s);
+/* Another disk hand came. */
+void serve_routes_new_disk(struct serve_routes *r);
 /* Every connection must be gone. */
 void serve_routes_free(struct serve_routes *r);
 

@@ -154,11 +154,7 @@ static void tick(struct loop_timer *t) {
         int id_n = snprintf(id, sizeof id, "%llu", (unsigned long long)f->sent);
         const struct sse_message m = {
             .type = LIT("tick"), .data = slice_of(data, (size_t)n), .id = slice_of(id, (size_t)id_n)};
-        if (!sse_feed_send(f->x, &m)) {
-            struct http_exchange *x = f->x;
-            drop_feed(x);
-            http_abandon(x);
-        }
+        sse_feed_send(f->x, &m); /* when it cannot, `gone` says so */
     }
     if (r->feeds && !loop_timer_set(r->loop, t, loop_now_ms(r->loop) + TICK_MS))
         log_warn("the ticks of /events end: out of memory");
@@ -328,6 +324,10 @@ const struct http_route *serve_routes_table(const struct serve_routes *r, unsign
 
 void serve_routes_server(struct serve_routes *r, struct http_server *s) {
     r->server = s;
+}
+
+void serve_routes_new_disk(struct serve_routes *r) {
+    if (r->files) http_files_restart(r->files);
 }
 
 void serve_routes_free(struct serve_routes *r) {

@@ -5,16 +5,21 @@
 
 #include <stdio.h>
 
-/* --- the list by last use --- */
+/* --- the list of those that wait for a request, by last use --- */
 
 void http_conn_unlist(struct http_conn *c) {
     struct http_server *s = c->server;
+    if (!c->listed) return;
+    c->listed = false;
     *(c->older ? &c->older->newer : &s->oldest) = c->newer;
     *(c->newer ? &c->newer->older : &s->newest) = c->older;
 }
 
 void http_conn_newest(struct http_conn *c) {
     struct http_server *s = c->server;
+    if (c->listed && s->newest == c) return;
+    http_conn_unlist(c);
+    c->listed = true;
     c->newer = NULL;
     c->older = s->newest;
     *(s->newest ? &s->newest->newer : &s->oldest) = c;
@@ -23,23 +28,45 @@ void http_conn_newest(struct http_conn *c) {
 
 /* --- waiting --- */
 
-static uint64_t moved(const struct http_conn *c) {
-    return c->s.read_bytes + c->s.written_bytes;
+/* What the client has moved. What it has not acknowledged does not count, and what it acknowledges of a full buffer does: a slow
+ * reader moves though nothing can be written for a long time. Costs a system call where something is written. */
+static uint64_t moved(const struct http_conn *c, enum http_wait w) {
+    uint64_t all = c->s.read_bytes + c->s.written_bytes;
+    uint64_t unheard = w == HTTP_WAIT_WRITE || c->closing ? stream_unheard(&c->s) : 0;
+    return all > unheard ? all - unheard : 0;
 }
 
-static void wait_for(struct http_conn *c, enum http_wait w) {
+static int64_t time_for(const struct http_conn *c, enum http_wait w) {
     const struct http_limits *l = &c->server->limits;
-    int64_t now = loop_now_ms(c->server->loop);
-    if (w == HTTP_WAIT_IDLE)
-        stream_deadline(&c->s, now + l->idle_ms);
-    else if (w != c->wait) {
-        c->mark = moved(c);
-        bool in_time = stream_deadline(&c->s, w == HTTP_WAIT_HEAD      ? now + l->head_ms
-                                              : w == HTTP_WAIT_HANDLER ? 0
-                                                                       : now + l->pace_ms);
-        if (!in_time) stream_abort(&c->s); /* nobody waits without a deadline */
+    switch (w) {
+    case HTTP_WAIT_FIRST:
+    case HTTP_WAIT_HEAD: return l->head_ms;
+    case HTTP_WAIT_IDLE: return l->idle_ms;
+    case HTTP_WAIT_BODY:
+    case HTTP_WAIT_WRITE: return l->pace_ms;
+    case HTTP_WAIT_HANDLER: return l->answer_ms;
+    case HTTP_WAIT_UPPER: return l->ping_ms;
+    }
+    return l->pace_ms;
+}
+
+/* The wait that goes on keeps its deadline; waiting for a request begins anew each time. False: nobody waits without one. */
+bool http_conn_wait(struct http_conn *c, enum http_wait w) {
+    bool good = true;
+    if (w != c->wait || w == HTTP_WAIT_IDLE || w == HTTP_WAIT_FIRST) {
+        c->mark = moved(c, w);
+        good = stream_deadline(&c->s, loop_now_ms(c->server->loop) + time_for(c, w));
     }
     c->wait = w;
+    if (w == HTTP_WAIT_IDLE || w == HTTP_WAIT_FIRST)
+        http_conn_newest(c);
+    else
+        http_conn_unlist(c);
+    if (!good) {
+        c->closing = true;
+        stream_abort(&c->s);
+    }
+    return good;
 }
 
 static enum http_wait find_wait(const struct http_conn *c) {
@@ -50,7 +77,6 @@ static enum http_wait find_wait(const struct http_conn *c) {
     return HTTP_WAIT_IDLE;
 }
 
-/* What is unfinished on this connection, counted for all of them together. False: too much. */
 bool http_conn_account(struct http_conn *c, size_t kept) {
     struct http_server *s = c->server;
     size_t cost = kept + (c->parser ? sizeof *c->parser + c->parser->held.cap : 0) + (c->x ? c->x->body.cap : 0);
@@ -68,18 +94,29 @@ void http_exchange_free(struct http_exchange *x) {
     mem_put(x, sizeof *x);
 }
 
-static void be_ready(struct http_conn *c) {
+static void be_ready(struct http_conn *c, enum loop_phase phase) {
     struct http_server *s = c->server;
-    if (c->ready || c->running) return;
+    if (c->ready) return;
     c->ready = true;
     c->ready_next = s->ready;
     s->ready = c;
-    loop_task_queue(s->loop, &s->ready_task, LOOP_ANSWER);
+    loop_task_queue(s->loop, &s->ready_task, phase);
+}
+
+void http_conn_yield(struct http_conn *c) {
+    be_ready(c, LOOP_LATER);
 }
 
 static void close_now(struct http_conn *c) {
     const struct http_server *s = c->server;
-    c->mark = moved(c);
+    http_conn_unlist(c);
+    if (c->parser) { /* what was begun is counted no longer */
+        http1_release(c->parser);
+        mem_put(c->parser, sizeof *c->parser);
+        c->parser = NULL;
+    }
+    http_conn_account(c, 0);
+    c->mark = moved(c, c->wait);
     stream_deadline(&c->s, loop_now_ms(s->loop) + s->limits.pace_ms);
     /* What the client still sends would make the kernel throw our answer away. */
     if (c->linger && !c->eof)
@@ -99,13 +136,14 @@ void http_conn_close(struct http_conn *c, bool linger) {
 void http_over(struct http_exchange *x) {
     struct http_conn *c = x->conn;
     bool keep = x->keep_alive, polite = x->whole && x->asked_close;
+    c->early = !x->whole;
     http_exchange_free(x);
     if (!keep) {
         http_conn_close(c, !polite);
         return;
     }
     if (c->s.paused) stream_resume(&c->s);
-    be_ready(c);
+    if (!c->running) be_ready(c, LOOP_ANSWER);
 }
 
 void http_abandon(struct http_exchange *x) {
@@ -145,11 +183,11 @@ void http_pause(struct http_exchange *x) {
 
 void http_resume(struct http_exchange *x) {
     stream_resume(&x->conn->s);
-    be_ready(x->conn);
+    if (!x->conn->running) be_ready(x->conn, LOOP_ANSWER);
 }
 
 /* An answer that no handler gives: the error, then the end of the connection. */
-void http_conn_refuse_plain(struct http_conn *c, const struct err *e) {
+void http_conn_refuse_plain(struct http_conn *c, const struct err *e, bool head) {
     struct http_exchange plain = {.conn = c, .method = HTTP1_METHOD_OTHER, .phase = HTTP_ANSWER_DUE};
     struct http_head_text h;
     char text[ERR_TEXT + 80];
@@ -159,7 +197,7 @@ void http_conn_refuse_plain(struct http_conn *c, const struct err *e) {
     if (len < 0 || (size_t)len >= sizeof text) len = (int)sizeof text - 1;
     c->server->counts.refused++;
     if (http_head_write(&plain, &h, (unsigned)status, LIT("text/plain; charset=utf-8"), LIT(""), (uint64_t)len) &&
-        stream_write(&c->s, slice_of(h.text, h.len)) && stream_write(&c->s, slice_of(text, (size_t)len)))
+        stream_write(&c->s, slice_of(h.text, h.len)) && (head || stream_write(&c->s, slice_of(text, (size_t)len))))
         http_conn_close(c, true);
     else {
         c->closing = true;
@@ -178,8 +216,12 @@ static bool drop_exchange(struct http_conn *c) {
 }
 
 void http_conn_refuse(struct http_conn *c, const struct err *e) {
-    if (drop_exchange(c))
-        http_conn_refuse_plain(c, e);
+    bool head = c->x && c->x->method == HTTP1_METHOD_HEAD;
+    bool clean = drop_exchange(c);
+    if (clean && c->early)
+        http_conn_close(c, true); /* this request has its answer */
+    else if (clean)
+        http_conn_refuse_plain(c, e, head);
     else {
         c->closing = true;
         stream_abort(&c->s);
@@ -190,53 +232,64 @@ static void run(struct http_conn *c) {
     c->running = true;
     http_conn_read(c);
     c->running = false;
-    if (c->closing) close_now(c);
-    if (c->closing || c->upper) return;
-    if (c->eof && (!c->x || c->x->phase == HTTP_READING_BODY)) { /* a half request is no request */
+    if (c->upper) return;
+    if (c->closing) {
+        close_now(c);
+        return;
+    }
+    bool more = c->stalled || c->ready || stream_data(&c->s).len;         /* of what was read already */
+    if (c->eof && !more && (!c->x || c->x->phase == HTTP_READING_BODY)) { /* a half request is no request */
         drop_exchange(c);
         http_conn_close(c, false);
         return;
     }
-    wait_for(c, find_wait(c));
-    if (c->wait != HTTP_WAIT_IDLE) return;
-    if (c->server->stopping)
+    if (http_conn_wait(c, find_wait(c)) && c->wait == HTTP_WAIT_IDLE && c->server->stopping && !more)
         http_conn_close(c, true);
-    else if (c->server->newest != c) {
-        http_conn_unlist(c);
-        http_conn_newest(c);
-    }
 }
 
 bool http_conns_ready(struct loop_task *t) {
     struct http_server *s = LOOP_OWNER(struct http_server, ready_task, t);
-    while (s->ready) {
-        struct http_conn *c = s->ready;
-        s->ready = c->ready_next;
+    struct http_conn *c = s->ready;
+    s->ready = NULL; /* who yields again does it for the next time */
+    for (struct http_conn *next; c; c = next) {
+        next = c->ready_next;
         c->ready = false;
-        if (!c->closing && !c->upper) run(c);
+        if (c->closing) continue;
+        if (c->upper)
+            c->upper->call(c->upper, STREAM_DATA);
+        else
+            run(c);
     }
     return false;
 }
 
 /* --- the stream's events --- */
 
+/* Whether the client moves, or it is not its turn: a body that the handler does not want yet, an answer that has nothing to be
+ * written yet. */
+static bool keeps_pace(struct http_conn *c) {
+    bool ours = c->wait == HTTP_WAIT_BODY ? c->s.paused : !stream_pending(&c->s) && !stream_pull_left(&c->s);
+    uint64_t before = c->mark;
+    c->mark = moved(c, c->wait);
+    return (ours && !c->closing) || c->mark >= before + c->server->limits.pace;
+}
+
 static void late(struct http_conn *c) {
     struct http_server *s = c->server;
-    uint64_t now = moved(c);
     struct err e = ERR_INIT;
-    if ((c->closing || c->wait == HTTP_WAIT_BODY || c->wait == HTTP_WAIT_WRITE) && now - c->mark >= s->limits.pace) {
-        c->mark = now;
+    if ((c->closing || c->wait == HTTP_WAIT_BODY || c->wait == HTTP_WAIT_WRITE) && keeps_pace(c)) {
         stream_deadline(&c->s, loop_now_ms(s->loop) + s->limits.pace_ms);
         return;
     }
     s->counts.timeouts++;
-    if (c->closing || c->wait == HTTP_WAIT_WRITE) return;                         /* aborted */
-    if (c->wait == HTTP_WAIT_IDLE || (c->wait == HTTP_WAIT_HEAD && !c->parser)) { /* nothing was asked */
+    if (c->closing || c->wait == HTTP_WAIT_WRITE) return;          /* aborted */
+    if (c->wait == HTTP_WAIT_IDLE || c->wait == HTTP_WAIT_FIRST) { /* nothing was asked */
         http_conn_close(c, false);
         return;
     }
-    err_set(&e, ERR_TIMEOUT, "the request did not come in time");
-    err_status(&e, 408);
+    bool ours = c->wait == HTTP_WAIT_HANDLER;
+    err_set(&e, ERR_TIMEOUT, ours ? "there was no answer in time" : "the request did not come in time");
+    err_status(&e, ours ? 504 : 408);
     http_conn_refuse(c, &e);
 }
 
@@ -255,6 +308,8 @@ static void forget(struct http_conn *c) {
             }
     s->counts.held -= c->cost;
     http_conn_unlist(c);
+    *(c->prev ? &c->prev->next : &s->conns) = c->next;
+    if (c->next) c->next->prev = c->prev;
     s->counts.open--;
     struct http_upper *u = c->upper;
     if (u) u->call(u, STREAM_GONE);
@@ -289,7 +344,10 @@ void http_conn_heard(struct stream *st, enum stream_event event) {
         if (c->closing) break;
         c->stalled = false;
         if (c->x && c->x->phase == HTTP_ANSWERING && c->x->route->handler->drained) c->x->route->handler->drained(c->x);
-        if (!c->closing) run(c);
+        if (!c->closing) {
+            http_conn_account(c, stream_data(st).len);
+            run(c);
+        }
         break;
     case STREAM_LATE: late(c); break;
     case STREAM_GONE: break;

@@ -1,17 +1,18 @@
 /* files.c - which file is meant, and getting it into memory; see files.h. Answers are made in files_answer.c. */
 #include "http/files_room.h"
 
+#include "base/log.h"
 #include "base/must.h"
+#include "base/utf8.h"
 #include "protocols/etag.h"
 #include "protocols/negotiate.h"
 #include "protocols/url.h"
 
+#include <errno.h>
 #include <stdio.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
-#define FOLDERS_MOST 512
-#define PATH_MOST    1024
+#define PATH_MOST       1024
+#define CONDITIONS_MOST 8192 /* bytes of conditions, ranges and query that are kept while a file is read */
 
 static const struct slice code_names[FILES_CODE_N] = {LIT_INIT("identity"), LIT_INIT("br"), LIT_INIT("gzip")};
 static const char *const code_ends[FILES_CODE_N] = {"", ".br", ".gz"};
@@ -102,10 +103,13 @@ static void list_newest(struct files_entry *e) {
 }
 
 static void free_entry(struct files_entry *e) {
-    must(!e->waits);
+    must(!e->waits && !e->tabled);
+    unlist(e);
+    loop_timer_clear(&e->timer);
     call_cancel(&e->call);
     pump_stop(&e->pump);
     buf_release(&e->got);
+    e->files->counts.files--;
     for (int i = 0; i < FILES_CODE_N; i++) {
         if (!e->body[i]) continue;
         e->files->counts.bytes -= e->body[i]->len;
@@ -117,30 +121,28 @@ static void free_entry(struct files_entry *e) {
 
 /* Out of the table: the next request looks at the disk. */
 static void untable(struct files_entry *e) {
-    if (e->state == FILES_DROPPED) return;
+    if (!e->tabled) return;
     struct files_entry **at = &e->files->bucket[hash(shared_slice(e->path))];
     while (*at != e) at = &(*at)->chain;
     *at = e->chain;
-    unlist(e);
-    e->files->counts.files--;
-    e->state = FILES_DROPPED;
+    e->tabled = false;
 }
 
-/* An entry that is still being read is read to its end for those who wait, and not kept. */
+static bool is_ready(const struct files_entry *e) {
+    return e->state == FILES_HERE || e->state == FILES_BIG;
+}
+
+/* One that is still being read is read to its end for those who wait already, and not kept. */
 void files_drop(struct files_entry *e) {
-    if (e->state == FILES_LOOKING || e->state == FILES_READING) {
-        e->changed = true;
-        return;
-    }
     untable(e);
-    free_entry(e);
+    if (is_ready(e)) free_entry(e);
 }
 
 static void make_room(struct http_files *f) {
     struct files_entry *e = f->oldest;
     while (e && (f->counts.bytes > LIMIT_HTTP_CACHE || f->counts.files > LIMIT_HTTP_CACHED_FILES)) {
         struct files_entry *next = e->newer;
-        if (e->state == FILES_HERE || e->state == FILES_BIG) files_drop(e);
+        if (is_ready(e)) files_drop(e);
         e = next;
     }
 }
@@ -152,131 +154,85 @@ void http_files_forget(struct http_files *f) {
     }
 }
 
-/* --- watching --- */
-
-static void hear_change(struct http_files *f, const struct inotify_event *ev) {
-    for (struct files_entry *e = f->oldest, *next; e; e = next) {
-        next = e->newer;
-        if (ev->mask & IN_Q_OVERFLOW || (e->folder && e->folder->watch == (uint64_t)ev->wd)) files_drop(e);
-    }
-    /* The folder itself is gone, or another stands in its place. */
-    if (!(ev->mask & (IN_IGNORED | IN_MOVE_SELF | IN_DELETE_SELF))) return;
-    for (struct files_folder *d = f->folders; d; d = d->next)
-        if (d->watch == (uint64_t)ev->wd) d->watch = 0;
-}
-
-static void read_changes(struct loop_fd *w, unsigned ready) {
-    (void)ready;
-    struct http_files *f = LOOP_OWNER(struct http_files, changes, w);
-    uint8_t *buffer = loop_scratch(f->loop);
-    ssize_t n = read(w->fd, buffer, LOOP_SCRATCH);
-    for (size_t at = 0; n > 0 && at + sizeof(struct inotify_event) <= (size_t)n;) {
-        const struct inotify_event *ev = (const struct inotify_event *)(const void *)(buffer + at);
-        hear_change(f, ev);
-        at += sizeof *ev + ev->len;
-    }
-}
-
 static void look(struct files_entry *e);
-static void give_up(struct files_entry *e, const struct err *why);
 
-/* What cannot be watched (as a rule it is not there) is not remembered: names that clients make up must not fill the list. */
-static void forget_folder(struct http_files *f, struct files_folder *d) {
-    for (struct files_entry *e = f->oldest; e; e = e->newer)
-        if (e->folder == d) e->folder = NULL;
-    struct files_folder **at = &f->folders;
-    while (*at != d) at = &(*at)->next;
-    *at = d->next;
-    f->folder_n--;
-    shared_unref(d->path);
-    mem_put(d, sizeof *d);
+/* --- reading a file in --- */
+
+/* What clients hear of it: what may not be read is not there, and what the disk hand cannot do now it may do later. */
+void files_hide(struct err *e) {
+    bool hidden = e->code == ERR_NOT_FOUND || e->code == ERR_INVALID || e->code == ERR_AUTHORIZATION ||
+                  e->os == EACCES || e->os == EPERM || e->os == ELOOP || e->os == ENOTDIR || e->os == ENAMETOOLONG ||
+                  e->os == EXDEV || e->os == ENXIO;
+    if (hidden) {
+        *e = (struct err){.code = ERR_NOT_FOUND, .at = ERR_NOWHERE};
+        snprintf(e->text, sizeof e->text, "there is nothing here");
+    } else if (e->code == ERR_LIMIT || e->code == ERR_NOMEM || e->code == ERR_NETWORK || e->code == ERR_CANCELLED)
+        err_status(e, 503);
+    else if (e->code == ERR_FILESYSTEM) { /* paths of the disk are nobody's business */
+        log_warn("a file could not be served: %s", log_text(slice_str(e->text)));
+        snprintf(e->text, sizeof e->text, "the disk could not be read");
+    }
 }
 
-/* Everything waiting for this folder's watch goes on, with or without it. */
-static void watched(struct call *c, struct call_answer *a) {
-    struct http_files *f = LOOP_OWNER(struct http_files, watch_call, c);
-    struct files_folder *d = f->watching;
-    f->watching = NULL;
-    uint64_t number = 0;
-    if (a->err.code == ERR_NONE && val_as_u64(val_get(&a->result, LIT("watch")), &number)) d->watch = number;
-    if (a->fd_n && !f->changes.loop) {
-        struct err e = ERR_INIT;
-        f->changes = (struct loop_fd){.call = read_changes, .name = "files.changes"};
-        if (loop_fd_add(f->loop, &f->changes, a->fds[0], LOOP_READ, &e))
-            a->fds[0] = -1;
-        else
-            d->watch = 0;
+/* Those who wait hear of it; the entry is theirs no more. */
+static void answer_all(struct files_entry *e, const struct err *why) {
+    while (e->waits) {
+        struct files_wait *w = e->waits;
+        struct http_exchange *x = w->x;
+        e->waits = w->next;
+        if (w->next) w->next->prev = NULL;
+        w->ask->entry = NULL;
+        if (!why) {
+            files_answer(x, w->ask, e);
+            continue;
+        }
+        *http_mine(x) = NULL;
+        files_ask_free(w->ask);
+        http_reply_error(x, why);
     }
-    if (!d->watch) forget_folder(f, d);
+}
+
+static void give_up(struct files_entry *e, const struct err *why) {
+    struct err told = *why;
+    files_hide(&told);
+    untable(e);
+    answer_all(e, &told);
+    free_entry(e);
+}
+
+static void be_late(struct loop_timer *t) {
+    struct files_entry *e = LOOP_OWNER(struct files_entry, timer, t);
+    struct http_files *f = e->files;
+    struct err why = ERR_INIT;
+    err_set(&why, ERR_TIMEOUT, "the disk did not answer in time");
+    give_up(e, &why);
+    files_watch_late(f); /* the watch may be what did not come */
+    files_look_again(f);
+}
+
+void files_look_again(struct http_files *f) {
     for (struct files_entry *e = f->oldest, *next; e; e = next) {
         next = e->newer;
         if (e->state == FILES_LOOKING && !call_is_open(&e->call)) look(e);
     }
 }
 
-static bool ask_watch(struct http_files *f, struct files_folder *d) {
-    struct err e = ERR_INIT;
-    struct slice path = shared_slice(d->path);
-    struct val args = path.len ? VAL_MAP_OF({"root", val_of_str(f->root)}, {"path", val_of_text(path)})
-                               : VAL_MAP_OF({"root", val_of_str(f->root)});
-    f->watch_call.done = watched;
-    f->watching = d;
-    if (call_start(&f->watch_call, f->disk, "disk.watch", args, NULL, 0, 0, &e)) return true;
-    f->watching = NULL;
-    return false;
-}
-
-static struct files_folder *find_folder(struct http_files *f, struct slice path) {
-    size_t end = path.len;
-    while (end && path.ptr[end - 1] != '/') end--;
-    struct slice folder = slice_head(path, end ? end - 1 : 0);
-    for (struct files_folder *d = f->folders; d; d = d->next)
-        if (slice_eq(shared_slice(d->path), folder)) return d;
-    if (f->folder_n == FOLDERS_MOST) return NULL;
-    struct files_folder *d = mem_get_zero(sizeof *d);
-    if (!d || !(d->path = shared_new(folder))) {
-        mem_put(d, sizeof *d);
-        return NULL;
-    }
-    d->next = f->folders;
-    f->folders = d;
-    f->folder_n++;
-    return d;
-}
-
-/* --- reading a file in --- */
-
-static void answer_all(struct files_entry *e, const struct err *why) {
-    while (e->waits) {
-        struct files_wait *w = e->waits;
-        e->waits = w->next;
-        w->ask->entry = NULL;
-        if (why)
-            http_reply_error(w->x, why);
-        else
-            files_answer(w->x, w->ask, e);
-        if (why) files_ask_free(w->ask);
-    }
-}
-
-static void give_up(struct files_entry *e, const struct err *why) {
-    untable(e);
-    answer_all(e, why);
-    free_entry(e);
-}
-
 /* The file is known, and in memory if it is small. */
 static void settle(struct files_entry *e) {
     struct http_files *f = e->files;
-    e->state = e->body[FILES_PLAIN] ? FILES_HERE : FILES_BIG;
-    bool keep = e->folder && e->folder->watch && !e->changed;
+    loop_timer_clear(&e->timer);
+    if (!files_is_watched(e)) untable(e);
     f->counts.loads++;
-    if (!keep) untable(e);
+    bool keep = e->tabled;
+    e->state = FILES_READING; /* whoever drops it while all are answered leaves it to us */
     answer_all(e, NULL);
-    if (keep)
+    e->state = e->body[FILES_PLAIN] ? FILES_HERE : FILES_BIG;
+    if (keep && e->tabled)
         make_room(f);
-    else
+    else {
+        untable(e);
         free_entry(e);
+    }
 }
 
 static void make_tag(struct files_entry *e) {
@@ -345,7 +301,7 @@ static bool read_form(struct files_entry *e, enum files_code code) {
 
 static void read_next(struct files_entry *e) {
     int type = find_type(shared_slice(e->path));
-    while (type >= 0 && types[type].text && e->reading + 1 < FILES_CODE_N)
+    while ((type < 0 || types[type].text) && e->reading + 1 < FILES_CODE_N)
         if (read_form(e, e->reading + 1)) return;
     settle(e);
 }
@@ -360,9 +316,6 @@ static void looked(struct call *c, struct call_answer *a) {
          !val_as_i64(val_get(&a->result, LIT("mtime_ns")), &mtime)))
         err_set(&why, ERR_FILESYSTEM, "the disk hand gave no answer that can be used");
     if (why.code != ERR_NONE) {
-        /* What may not be read is not there, as far as clients need to know. */
-        if (why.code != ERR_NOMEM && why.code != ERR_NETWORK) why.code = ERR_NOT_FOUND;
-        if (why.code == ERR_NOT_FOUND) snprintf(why.text, sizeof why.text, "there is nothing here");
         give_up(e, &why);
         return;
     }
@@ -380,11 +333,7 @@ static void looked(struct call *c, struct call_answer *a) {
 /* Watches first, then looks, then reads: so nothing that changes behind the look goes unheard. */
 static void look(struct files_entry *e) {
     struct http_files *f = e->files;
-    struct files_folder *d = e->folder;
-    if (d && !d->watch) {
-        if (f->watching || ask_watch(f, d)) return;
-        forget_folder(f, d);
-    }
+    if (!files_watch(e)) return;
     struct err why = ERR_INIT;
     e->call.done = looked;
     struct val args = VAL_MAP_OF({"root", val_of_str(f->root)}, {"path", val_of_text(shared_slice(e->path))});
@@ -399,7 +348,14 @@ static struct files_entry *make_entry(struct http_files *f, struct slice path) {
     }
     e->files = f;
     e->type = http_files_type(path);
-    e->folder = find_folder(f, path);
+    e->folder = files_folder_of(f, path);
+    e->timer = (struct loop_timer){.call = be_late, .name = "files"};
+    if (!loop_timer_set(f->loop, &e->timer, loop_now_ms(f->loop) + LIMIT_HTTP_DISK_MS)) {
+        shared_unref(e->path);
+        mem_put(e, sizeof *e);
+        return NULL;
+    }
+    e->tabled = true;
     struct files_entry **bucket = &f->bucket[hash(path)];
     e->chain = *bucket;
     *bucket = e;
@@ -450,11 +406,11 @@ static void read_accepted(struct files_ask *ask, const struct http1_head *head) 
 /* The slices point into one text that is copied behind the ask. */
 static struct files_ask *make_ask(struct http_files *f, struct slice path, bool folder, const struct http1_head *head) {
     struct buf text;
-    buf_init(&text, LIMIT_HTTP1_HEAD);
+    buf_init(&text, PATH_MOST + CONDITIONS_MOST);
     struct files_ask a = {.files = f, .folder = folder};
     buf_add(&text, path);
     a.path = slice_of(NULL, path.len);
-    size_t at[4];
+    size_t at[5];
     at[0] = text.len;
     a.has_if_match = add_list(&text, head, LIT("if-match"));
     at[1] = text.len;
@@ -462,7 +418,10 @@ static struct files_ask *make_ask(struct http_files *f, struct slice path, bool 
     at[2] = text.len;
     a.has_if_range = add_field(&text, head, LIT("if-range"));
     at[3] = text.len;
-    a.has_range = add_field(&text, head, LIT("range"));
+    a.has_range = head->method == HTTP1_METHOD_GET && add_field(&text, head, LIT("range"));
+    at[4] = text.len;
+    buf_add(&text, head->query);
+    a.query.len = head->query.len;
     a.has_if_modified = read_when(head, "if-modified-since", &a.if_modified);
     a.has_if_unmodified = read_when(head, "if-unmodified-since", &a.if_unmodified);
     read_accepted(&a, head);
@@ -475,46 +434,73 @@ static struct files_ask *make_ask(struct http_files *f, struct slice path, bool 
         ask->if_match = slice_of(ask->text + at[0], at[1] - at[0]);
         ask->if_none_match = slice_of(ask->text + at[1], at[2] - at[1]);
         ask->if_range = slice_of(ask->text + at[2], at[3] - at[2]);
-        ask->range = slice_of(ask->text + at[3], text.len - at[3]);
+        ask->range = slice_of(ask->text + at[3], at[4] - at[3]);
+        ask->query.ptr = ask->text + at[4];
     }
     buf_release(&text);
     return ask;
 }
 
 void files_ask_free(struct files_ask *ask) {
+    struct files_wait *w = &ask->wait;
     if (ask->entry) {
-        struct files_wait **at = &ask->entry->waits;
-        while (*at != &ask->wait) at = &(*at)->next;
-        *at = ask->wait.next;
+        *(w->prev ? &w->prev->next : &ask->entry->waits) = w->next;
+        if (w->next) w->next->prev = w->prev;
     }
     files_send_stop(ask->send);
     mem_put(ask, ask->size);
+}
+
+static void join(struct http_exchange *x, struct files_ask *ask, struct files_entry *entry) {
+    ask->wait = (struct files_wait){.x = x, .ask = ask, .next = entry->waits};
+    if (entry->waits) entry->waits->prev = &ask->wait;
+    ask->entry = entry;
+    entry->waits = &ask->wait;
+    if (entry->state == FILES_LOOKING && !call_is_open(&entry->call)) look(entry);
+}
+
+bool files_again(struct http_exchange *x, struct files_ask *ask) {
+    struct http_files *f = ask->files;
+    struct files_entry *old = find_entry(f, ask->path);
+    if (ask->again) return false;
+    ask->again = true;
+    if (old) files_drop(old);
+    struct files_entry *entry = find_entry(f, ask->path);
+    if (!entry) entry = make_entry(f, ask->path);
+    if (entry) join(x, ask, entry);
+    return entry != NULL;
+}
+
+/* The name beneath the root, in `path`. */
+static bool find_name(const struct http_request *r, struct buf *path, bool *folder, struct err *e) {
+    buf_init(path, PATH_MOST);
+    bool good = r->head->path.len <= (size_t)3 * PATH_MOST && url_file_path(path, r->head->path, e);
+    *folder = path->len <= 1 || path->ptr[path->len - 1] == '/';
+    if (good && *folder) buf_add(path, LIT("index.html"));
+    if (path->fault == BUF_OVER || r->head->path.len > (size_t)3 * PATH_MOST)
+        return err_status((err_limit(e, "path", PATH_MOST, ERR_NOWHERE), e), 414);
+    if (!good) return false;
+    if (!buf_ok(path)) return err_nomem(e, "the path");
+    if (!utf8_ok(buf_slice(path)) || is_hidden(buf_slice(path)))
+        return err_set(e, ERR_NOT_FOUND, "there is nothing here");
+    return true;
 }
 
 static void begin(struct http_exchange *x, const struct http_request *r) {
     struct http_files *f = http_arg(x);
     struct err e = ERR_INIT;
     struct buf path;
-    buf_init(&path, PATH_MOST);
-    if (!url_file_path(&path, r->head->path, &e)) {
-        buf_release(&path);
-        http_reply_error(x, &e);
-        return;
-    }
-    struct slice name = slice_skip(buf_slice(&path), 1);
-    bool folder = !name.len || slice_ends(name, LIT("/"));
-    if (folder) buf_add(&path, LIT("index.html"));
-    name = slice_skip(buf_slice(&path), 1);
     struct files_entry *entry = NULL;
     struct files_ask *ask = NULL;
-    if (!buf_ok(&path))
-        err_status((err_limit(&e, "path", PATH_MOST, ERR_NOWHERE), &e), 414);
-    else if (is_hidden(name))
-        err_set(&e, ERR_NOT_FOUND, "there is nothing here");
-    else if (!(ask = make_ask(f, name, folder, r->head)))
-        err_nomem(&e, "a request");
-    else if ((entry = find_entry(f, name)) == NULL && (entry = make_entry(f, name)) == NULL)
-        err_nomem(&e, "a file");
+    bool folder;
+    files_hear(f);
+    if (find_name(r, &path, &folder, &e)) {
+        struct slice name = slice_skip(buf_slice(&path), 1);
+        if (!(ask = make_ask(f, name, folder, r->head)))
+            err_nomem(&e, "a request");
+        else if ((entry = find_entry(f, name)) == NULL && (entry = make_entry(f, name)) == NULL)
+            err_nomem(&e, "a file");
+    }
     buf_release(&path);
     if (!ask || !entry) {
         if (ask) files_ask_free(ask);
@@ -522,19 +508,16 @@ static void begin(struct http_exchange *x, const struct http_request *r) {
         return;
     }
     *http_mine(x) = ask;
-    if (entry->state == FILES_HERE || entry->state == FILES_BIG) {
-        f->counts.hits++;
-        if (f->newest != entry) {
-            unlist(entry);
-            list_newest(entry);
-        }
-        files_answer(x, ask, entry);
+    if (!is_ready(entry)) {
+        join(x, ask, entry);
         return;
     }
-    ask->wait = (struct files_wait){x, ask, entry->waits};
-    ask->entry = entry;
-    entry->waits = &ask->wait;
-    if (entry->state == FILES_LOOKING && !call_is_open(&entry->call) && !entry->waits->next) look(entry);
+    f->counts.hits++;
+    if (f->newest != entry) {
+        unlist(entry);
+        list_newest(entry);
+    }
+    files_answer(x, ask, entry);
 }
 
 static void drained(struct http_exchange *x) {
@@ -571,18 +554,12 @@ void http_files_free(struct http_files *f) {
         untable(e);
         free_entry(e);
     }
-    call_cancel(&f->watch_call);
-    while (f->folders) {
-        struct files_folder *d = f->folders;
-        f->folders = d->next;
-        shared_unref(d->path);
-        mem_put(d, sizeof *d);
-    }
-    if (f->changes.loop) {
-        loop_fd_remove(&f->changes);
-        close(f->changes.fd);
-    }
+    files_watch_end(f);
     mem_put(f, sizeof *f);
+}
+
+void http_files_restart(struct http_files *f) {
+    files_watch_end(f);
 }
 
 struct http_files_counts http_files_counts(const struct http_files *f) {

@@ -21,6 +21,8 @@ extern const struct http_handler http_files_handler;
 struct http_files *http_files_new(struct loop *l, struct port *disk, const char *root, struct err *e);
 /* Every exchange must be over. */
 void http_files_free(struct http_files *f);
+/* Another disk hand: forgets what is in memory, and the watches. */
+void http_files_restart(struct http_files *f);
 /* Forgets what is in memory. */
 void http_files_forget(struct http_files *f);
 

@@ -1,6 +1,7 @@
 /* files_answer.c - what a client hears about a file that is there: conditions, ranges, forms. See files.h. */
 #include "http/files_room.h"
 
+#include "base/clock.h"
 #include "base/must.h"
 #include "http/room.h"
 #include "protocols/etag.h"
@@ -17,9 +18,14 @@ struct files_send {
     struct pump pump;
     struct http_exchange *x;
     struct files_ask *ask;
-    struct pump_file want; /* what the head said */
+    struct pump_file want; /* what the head says */
     uint64_t left;         /* not handed to the connection yet; by the kernel: not moved yet */
     bool pulled;           /* by the kernel, without coming by here */
+    bool open;             /* the head is written */
+    unsigned status;
+    struct slice type; /* static */
+    size_t fields_len;
+    char fields[600];
 };
 
 static const char *const code_fields[FILES_CODE_N] = {"", "Content-Encoding: br\r\n", "Content-Encoding: gzip\r\n"};
@@ -35,10 +41,11 @@ struct answer {
 
 static void add_fields(struct answer *a, bool full) {
     struct files_entry *e = a->e;
+    bool past = e->second <= clock_wall_ms() / 1000; /* a time to come must not be told (RFC 9110 8.8.2.1) */
     bool varies = e->body[FILES_BR] || e->body[FILES_GZ];
-    int n = snprintf(a->fields, sizeof a->fields,
-                     "ETag: \"%s\"\r\nLast-Modified: %.*s\r\nCache-Control: no-cache\r\n%s%s%s", a->tag, DATE_LEN,
-                     (const char *)e->date, varies ? "Vary: Accept-Encoding\r\n" : "", full ? code_fields[a->code] : "",
+    int n = snprintf(a->fields, sizeof a->fields, "ETag: \"%s\"\r\n%s%.*s%sCache-Control: no-cache\r\n%s%s%s", a->tag,
+                     past ? "Last-Modified: " : "", past ? DATE_LEN : 0, (const char *)e->date, past ? "\r\n" : "",
+                     varies ? "Vary: Accept-Encoding\r\n" : "", full ? code_fields[a->code] : "",
                      full ? "Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n" : "");
     a->len = (size_t)n;
 }
@@ -118,15 +125,47 @@ static void pull_more(struct files_send *s) {
         pump_wake(&s->pump);
 }
 
+static bool is_wanted(const struct files_send *s) {
+    const struct pump_file *is = &s->pump.file;
+    return is->size == s->want.size && is->id == s->want.id && is->mtime_ns == s->want.mtime_ns;
+}
+
+/* The file is open: only now is anything promised. */
+static void send_head(struct files_send *s) {
+    s->open = true;
+    http_head(s->x, s->status, s->type, slice_of(s->fields, s->fields_len), s->left);
+    if (stream_can_pull(http_stream(s->x))) s->pulled = http_body_pull(s->x, pump_lend(&s->pump));
+}
+
+/* Before anything was promised: another file stands there by now, or it cannot be had. */
+static void send_failed(struct files_send *s, struct err *why) {
+    struct http_exchange *x = s->x;
+    struct files_ask *ask = s->ask;
+    ask->send = NULL;
+    pump_stop(&s->pump);
+    mem_put(s, sizeof *s);
+    if (!why && files_again(x, ask)) return;
+    struct err changing = ERR_INIT;
+    if (why)
+        files_hide(why);
+    else {
+        err_set(&changing, ERR_FILESYSTEM, "the file changes while it is read");
+        err_status(&changing, 503);
+    }
+    done(x, ask);
+    http_reply_error(x, why ? why : &changing);
+}
+
 static void sent(struct pump *p, enum pump_event event) {
     struct files_send *s = LOOP_OWNER(struct files_send, pump, p);
     struct http_exchange *x = s->x;
-    bool same = true;
     switch (event) {
     case PUMP_OPEN:
-        same = p->file.size == s->want.size && p->file.id == s->want.id && p->file.mtime_ns == s->want.mtime_ns;
-        if (same && stream_can_pull(http_stream(x))) s->pulled = http_body_pull(x, pump_lend(p));
-        break;
+        if (is_wanted(s))
+            send_head(s);
+        else
+            send_failed(s, NULL);
+        return;
     case PUMP_DATA:
         if (s->pulled)
             stream_pull_on(http_stream(x));
@@ -135,18 +174,18 @@ static void sent(struct pump *p, enum pump_event event) {
         return;
     case PUMP_DRAINED: return;
     case PUMP_DONE:
-        send_more(s);
-        same = s->left == 0;
-        if (same) {
-            send_over(s);
-            http_finish(x);
-            return;
-        }
-        break;
-    case PUMP_FAILED: same = false; break;
+        if (s->left) break;
+        send_over(s);
+        http_finish(x);
+        return;
+    case PUMP_FAILED: {
+        if (s->open) break;
+        struct err why = p->err; /* the pump goes with what is freed */
+        send_failed(s, &why);
+        return;
     }
-    if (same) return;
-    /* Another file than the head said, or none: the client must see that it has not got it. */
+    }
+    /* The head promised more than there is: the client must see that it has not got it. */
     send_over(s);
     http_abandon(x);
 }
@@ -175,7 +214,8 @@ static void pump_out(struct http_exchange *x, struct files_ask *ask, struct file
         return;
     }
     struct files_send *s = mem_get_zero(sizeof *s);
-    if (!s) {
+    if (!s || fields.len > sizeof s->fields) {
+        mem_put(s, sizeof *s);
         err_nomem(&why, "a file");
         done(x, ask);
         http_reply_error(x, &why);
@@ -185,17 +225,21 @@ static void pump_out(struct http_exchange *x, struct files_ask *ask, struct file
     s->ask = ask;
     s->want = e->file;
     s->left = len;
+    s->status = status;
+    s->type = type;
+    s->fields_len = fields.len;
+    memcpy(s->fields, fields.ptr, fields.len);
     s->pump.call = sent;
     s->pump.name = "files.send";
     f->counts.pumped++;
-    if (!pump_read(&s->pump, f->loop, f->disk, f->root, shared_slice(e->path), from, len, &why)) {
-        mem_put(s, sizeof *s);
-        done(x, ask);
-        http_reply_error(x, &why);
+    if (pump_read(&s->pump, f->loop, f->disk, f->root, shared_slice(e->path), from, len, &why)) {
+        ask->send = s;
         return;
     }
-    ask->send = s;
-    http_head(x, status, type, fields, len);
+    mem_put(s, sizeof *s);
+    done(x, ask);
+    files_hide(&why);
+    http_reply_error(x, &why);
 }
 
 /* --- ranges --- */
@@ -278,12 +322,13 @@ static bool answer_range(struct http_exchange *x, struct files_ask *ask, struct 
 /* --- the whole --- */
 
 static void answer_folder(struct http_exchange *x, struct files_ask *ask) {
-    char field[1200];
+    char field[3200];
     struct buf path;
     buf_init(&path, sizeof field - 64);
     /* Relative to the server, so it is right behind any proxy. */
-    bool good = buf_add(&path, LIT("/")) && url_encode(&path, URL_PATH, ask->path);
-    int n = good ? snprintf(field, sizeof field, "Location: %.*s/\r\n", (int)path.len, (const char *)path.ptr) : 0;
+    bool good = buf_add(&path, LIT("/")) && url_encode(&path, URL_PATH, ask->path) && buf_add(&path, LIT("/"));
+    if (ask->query.len) good = good && buf_add(&path, LIT("?")) && buf_add(&path, ask->query);
+    int n = good ? snprintf(field, sizeof field, "Location: %.*s\r\n", (int)path.len, (const char *)path.ptr) : 0;
     buf_release(&path);
     done(x, ask);
     if (good)

@@ -12,16 +12,15 @@ enum files_code { FILES_PLAIN, FILES_BR, FILES_GZ, FILES_CODE_N };
 enum files_state {
     FILES_LOOKING, /* the disk hand was asked what it is */
     FILES_READING,
-    FILES_HERE,   /* in memory */
-    FILES_BIG,    /* known, but not in memory */
-    FILES_DROPPED /* out of the table; lives while somebody waits for it */
+    FILES_HERE, /* in memory */
+    FILES_BIG   /* known, but not in memory */
 };
 
 /* Somebody who waits for a file to be there. */
 struct files_wait {
     struct http_exchange *x;
     struct files_ask *ask;
-    struct files_wait *next;
+    struct files_wait *next, *prev;
 };
 
 struct files_entry {
@@ -33,7 +32,8 @@ struct files_entry {
     struct files_folder *folder; /* NULL: not watched */
     enum files_state state;
     enum files_code reading;
-    bool changed; /* while it was read */
+    bool tabled; /* else: changed meanwhile, and only for those who wait for it */
+    struct loop_timer timer;
     struct call call;
     struct pump pump;
     struct buf got;
@@ -48,9 +48,12 @@ struct files_entry {
 /* A folder on which there is a watch. */
 struct files_folder {
     struct files_folder *next;
-    struct shared *path; /* beneath the root; empty: the root itself */
-    uint64_t watch;      /* 0: none yet */
+    struct shared *path;         /* beneath the root; empty: the root itself */
+    uint64_t watch;              /* 0: none yet */
+    struct files_folder *parent; /* NULL: it is the root */
+    bool changed;
 };
+#define FILES_FOLDERS 200 /* watched at once: the disk hand has some more */
 
 #define FILES_BUCKETS 256
 
@@ -73,10 +76,11 @@ struct files_ask {
     struct http_files *files;
     struct slice path; /* decoded, beneath the root; in `text` */
     bool folder;       /* the target ended in a slash */
+    bool again;        /* it was looked for twice */
     bool accepts[FILES_CODE_N];
     bool has_if_match, has_if_none_match, has_if_modified, has_if_unmodified, has_range, has_if_range;
     int64_t if_modified, if_unmodified;
-    struct slice if_match, if_none_match, if_range, range; /* in `text` */
+    struct slice if_match, if_none_match, if_range, range, query; /* in `text` */
     struct files_wait wait;
     struct files_entry *entry; /* waited for */
     struct files_send *send;
@@ -90,7 +94,24 @@ void files_answer(struct http_exchange *x, struct files_ask *ask, struct files_e
 void files_ask_free(struct files_ask *ask);
 void files_send_drained(struct files_send *send);
 void files_send_stop(struct files_send *send);
-/* files.c */
+/* files.c. Out of the table, and gone unless somebody waits for it. */
 void files_drop(struct files_entry *e);
+/* What clients may hear of an error. */
+void files_hide(struct err *e);
+/* Whoever waited for a watch goes on. */
+void files_look_again(struct http_files *f);
+/* Asks for the file once more: another stands in its place than the one that was looked at. False: it was asked for again
+ * already, or there is no memory. */
+bool files_again(struct http_exchange *x, struct files_ask *ask);
+/* files_watch.c. Whether the entry may be looked at; else it waits for a watch, and files_look_again is called. */
+bool files_watch(struct files_entry *e);
+bool files_is_watched(const struct files_entry *e);
+/* Reads what changed: before anything is answered from memory. */
+void files_hear(struct http_files *f);
+struct files_folder *files_folder_of(struct http_files *f, struct slice path);
+/* The watch that is asked for does not come. */
+void files_watch_late(struct http_files *f);
+void files_watch_reset(struct http_files *f);
+void files_watch_end(struct http_files *f);
 
 #endif

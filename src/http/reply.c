@@ -59,7 +59,7 @@ bool http_head_write(struct http_exchange *x, struct http_head_text *h, unsigned
             add(h, LIT("\r\nContent-Length: "));
             add_number(h, length);
         }
-    } else if (x->chunked)
+    } else if (x->chunked && !has_no_body(status))
         add(h, LIT("\r\nTransfer-Encoding: chunked"));
     if (!x->keep_alive)
         add(h, LIT("\r\nConnection: close"));
@@ -158,7 +158,6 @@ void http_head(struct http_exchange *x, unsigned status, struct slice type, stru
     settle_request(x);
     if (length == HTTP_UNKNOWN) {
         x->chunked = !x->old;
-        x->until_close = x->old;
         if (x->old) x->keep_alive = false;
     }
     x->left = length;
@@ -167,23 +166,23 @@ void http_head(struct http_exchange *x, unsigned status, struct slice type, stru
     x->phase = HTTP_ANSWERING;
 }
 
-bool http_body(struct http_exchange *x, struct slice bytes) {
-    must(x->phase == HTTP_ANSWERING);
-    if (!bytes.len || x->method == HTTP1_METHOD_HEAD) return true;
+static bool write_body(struct http_exchange *x, struct slice bytes) {
     struct stream *s = &x->conn->s;
     if (x->left != HTTP_UNKNOWN) {
         must(bytes.len <= x->left);
-        if (!(bytes.len >= THROUGH ? stream_write_through(s, bytes) : stream_write(s, bytes))) return false;
         x->left -= bytes.len;
-        return true;
     }
-    if (!x->chunked) return stream_write(s, bytes);
+    if (!x->chunked) return bytes.len >= THROUGH ? stream_write_through(s, bytes) : stream_write(s, bytes);
     char size[20];
     int n = snprintf(size, sizeof size, "%zx\r\n", bytes.len);
-    if (bytes.len + 32 > s->out_max - stream_pending(s)) return false;
-    if (stream_write(s, slice_of(size, (size_t)n)) && stream_write(s, bytes) && stream_write(s, LIT("\r\n")))
-        return true;
-    stream_abort(s); /* no memory in the middle of a chunk */
+    return stream_write(s, slice_of(size, (size_t)n)) && stream_write(s, bytes) && stream_write(s, LIT("\r\n"));
+}
+
+bool http_body(struct http_exchange *x, struct slice bytes) {
+    must(x->phase == HTTP_ANSWERING);
+    if (!bytes.len || x->method == HTTP1_METHOD_HEAD || write_body(x, bytes)) return true;
+    x->conn->closing = true;
+    stream_abort(&x->conn->s);
     return false;
 }
 
@@ -199,7 +198,9 @@ struct stream *http_stream(struct http_exchange *x) {
 }
 
 bool http_is_full(struct http_exchange *x) {
-    if (stream_pending(&x->conn->s) < FULL) return false;
+    const struct http_server *server = x->conn->server;
+    size_t full = server->counts.out > server->limits.out_all ? 1 : FULL; /* memory is short: one piece at a time */
+    if (stream_pending(&x->conn->s) < full) return false;
     stream_owe_drained(&x->conn->s);
     return true;
 }
@@ -207,7 +208,8 @@ bool http_is_full(struct http_exchange *x) {
 void http_finish(struct http_exchange *x) {
     must(x->phase == HTTP_ANSWERING);
     bool good = x->left == HTTP_UNKNOWN || x->left == 0;
-    if (good && x->chunked && x->method != HTTP1_METHOD_HEAD) good = stream_write(&x->conn->s, LIT("0\r\n\r\n"));
+    if (good && x->chunked && x->left == HTTP_UNKNOWN && x->method != HTTP1_METHOD_HEAD)
+        good = stream_write(&x->conn->s, LIT("0\r\n\r\n"));
     if (good)
         http_over(x);
     else

@@ -1,11 +1,17 @@
 /* request.c - reading requests off a connection and giving them to their routes. See server.h. */
 #include "http/room.h"
 
-#define SWALLOW_MOST (256u << 10) /* of a body nobody wants, before the connection is closed instead */
+#define REQUESTS_TURN 64          /* answered at once on one connection */
+#define GREEDY        (64u << 10) /* bytes of answers that wait, of one connection, from which on it may have to give way */
+#define SWALLOW_MOST  (256u << 10) /* of a body nobody wants, before the connection is closed instead */
 
 static const struct http_route *find_route(const struct http_server *s, struct slice path, unsigned method,
                                            unsigned *allowed) {
     *allowed = 0;
+    if (slice_eq(path, LIT("*"))) { /* OPTIONS *: what any route has */
+        for (unsigned i = 0; i < s->route_n; i++) *allowed |= s->routes[i].methods;
+        return NULL;
+    }
     for (unsigned i = 0; i < s->route_n; i++) {
         const struct http_route *r = &s->routes[i];
         struct slice want = slice_str(r->path);
@@ -43,6 +49,23 @@ static void answer_no_route(struct http_exchange *x, unsigned allowed) {
     buf_release(&fields);
 }
 
+/* Answers that wait take more memory than they may. */
+static bool is_short(const struct http_server *s) {
+    return s->counts.out > s->limits.out_all;
+}
+
+/* Whoever lets most wait gives way: else a few slow readers would keep everybody out. */
+static bool relieve(struct http_server *s, const struct http_conn *asks) {
+    struct http_conn *most = NULL;
+    for (struct http_conn *c = s->conns; c; c = c->next)
+        if (c != asks && !c->closing && c->s.own.cap >= GREEDY && (!most || c->s.own.cap > most->s.own.cap)) most = c;
+    if (!most) return false;
+    most->closing = true;
+    stream_abort(&most->s);
+    s->counts.evicted++;
+    return true;
+}
+
 /* A head is here. False: the connection is over, or the answer must come before anything else is read. */
 static bool begin(struct http_conn *c, struct http1 *p, const struct http1_head *head) {
     struct http_server *s = c->server;
@@ -50,7 +73,7 @@ static bool begin(struct http_conn *c, struct http1 *p, const struct http1_head 
     struct http_exchange *x = mem_get(sizeof *x);
     if (!x) {
         err_nomem(&e, "a request");
-        http_conn_refuse_plain(c, &e);
+        http_conn_refuse_plain(c, &e, head->method == HTTP1_METHOD_HEAD);
         return false;
     }
     *x = (struct http_exchange){.conn = c,
@@ -60,17 +83,28 @@ static bool begin(struct http_conn *c, struct http1 *p, const struct http1_head 
                                 .old = head->minor == 0};
     c->x = x;
     c->swallow = 0;
+    c->early = false;
+    c->wait = HTTP_WAIT_FIRST; /* so that the next wait begins anew */
     s->counts.requests++;
+    if (is_short(s) && c->deferred && !relieve(s, c)) {
+        err_limit(&e, "out_all", s->limits.out_all, ERR_NOWHERE);
+        err_status(&e, 503);
+        http_exchange_free(x);
+        http_conn_refuse_plain(c, &e, head->method == HTTP1_METHOD_HEAD);
+        return false;
+    }
+    c->deferred = false;
+
     unsigned allowed;
     unsigned method = head->method == HTTP1_METHOD_OTHER ? 0 : HTTP_METHOD(head->method);
     x->route = find_route(s, head->path, method, &allowed);
     uint64_t most = x->route ? x->route->body : SWALLOW_MOST;
     if (head->framing != HTTP1_FRAMING_NONE) {
-        if (!http1_limit_body(p, most ? most : 1, &e) ||
-            (!most && head->framing == HTTP1_FRAMING_LENGTH && head->length)) {
-            if (!e.code) err_limit(&e, "body", most, ERR_NOWHERE);
+        bool wanted = most || (head->framing == HTTP1_FRAMING_LENGTH && !head->length);
+        if (!wanted) err_limit(&e, "body", 0, ERR_NOWHERE);
+        if (!wanted || !http1_limit_body(p, most ? most : 1, &e)) {
             http_exchange_free(x);
-            http_conn_refuse_plain(c, &e);
+            http_conn_refuse_plain(c, &e, head->method == HTTP1_METHOD_HEAD);
             return false;
         }
         /* Whoever answers early loses no connection by it; but a client that waits for 100 may never send the body. */
@@ -117,6 +151,7 @@ static bool take_body(struct http_conn *c, struct slice piece) {
 static void end(struct http_conn *c) {
     struct http_exchange *x = c->x;
     c->swallow = 0;
+    c->early = false;
     if (!x) return;
     x->whole = true;
     if (x->phase == HTTP_READING_BODY) x->phase = HTTP_ANSWER_DUE;
@@ -158,20 +193,17 @@ static bool keep_parser(struct http_conn *c, struct http1 *p) {
 /* For an upper one, what came right behind the request that began it. */
 static void hand_over(struct http_conn *c, size_t used) {
     stream_eat(&c->s, used);
-    http_conn_account(c, 0);
-    http_conn_unlist(c);
-    http_conn_newest(c);
-    c->wait = HTTP_WAIT_UPPER;
     if (c->parser) {
         http1_release(c->parser);
         mem_put(c->parser, sizeof *c->parser);
         c->parser = NULL;
     } else
         http1_init(&c->server->parser, HTTP1_SERVER, &c->server->limits.parse, c->server->fields, LIMIT_HTTP1_HEADERS);
+    http_conn_account(c, 0);
+    http_conn_wait(c, HTTP_WAIT_UPPER);
     if (stream_data(&c->s).len) c->upper->call(c->upper, STREAM_DATA);
 }
 
-/* Reads and answers what can be read and answered now. */
 void http_conn_read(struct http_conn *c) {
     struct http_server *s = c->server;
     struct http1 *p = c->parser ? c->parser : &s->parser;
@@ -179,10 +211,20 @@ void http_conn_read(struct http_conn *c) {
     size_t used = 0;
     struct err e = ERR_INIT;
     bool go_on = true;
+    unsigned requests = 0;
     while (go_on && !c->closing && !c->upper && !c->s.paused && (!c->x || c->x->phase == HTTP_READING_BODY)) {
         if (stream_pending(&c->s) > s->limits.out / 2) { /* a client that asks and does not listen */
             stream_owe_drained(&c->s);
             c->stalled = true;
+            break;
+        }
+        if (requests == REQUESTS_TURN && used < in.len) { /* others have their turn */
+            http_conn_yield(c);
+            break;
+        }
+        if (is_short(s) && !c->deferred && used < in.len && http1_idle(p)) { /* most of it is gone in the next turn */
+            c->deferred = true;
+            http_conn_yield(c);
             break;
         }
         struct http1_event ev = {0};
@@ -197,7 +239,10 @@ void http_conn_read(struct http_conn *c) {
         case HTTP1_EVENT_HEAD: go_on = begin(c, p, ev.head); break;
         case HTTP1_EVENT_BODY: go_on = take_body(c, ev.data); break;
         case HTTP1_EVENT_TRAILERS: break; /* nobody asks for them */
-        case HTTP1_EVENT_END: end(c); break;
+        case HTTP1_EVENT_END:
+            end(c);
+            requests++;
+            break;
         }
     }
     if (c->upper) {

@@ -7,7 +7,15 @@
 #include "base/limits.h"
 #include "protocols/date.h"
 
-enum http_wait { HTTP_WAIT_IDLE, HTTP_WAIT_HEAD, HTTP_WAIT_BODY, HTTP_WAIT_WRITE, HTTP_WAIT_HANDLER, HTTP_WAIT_UPPER };
+enum http_wait {
+    HTTP_WAIT_FIRST,
+    HTTP_WAIT_IDLE,
+    HTTP_WAIT_HEAD,
+    HTTP_WAIT_BODY,
+    HTTP_WAIT_WRITE,
+    HTTP_WAIT_HANDLER,
+    HTTP_WAIT_UPPER
+};
 
 /* What a connection became after 101: it hears what the stream hears. */
 struct http_upper {
@@ -18,7 +26,8 @@ struct http_upper {
 struct http_conn {
     struct stream s;
     struct http_server *server;
-    struct http_conn *older, *newer; /* by last use */
+    struct http_conn *next, *prev;   /* all of them */
+    struct http_conn *older, *newer; /* of those that wait for a request, by last use */
     struct http_conn *ready_next;
     struct http1 *parser; /* own one, while a request is unfinished; NULL: the server's */
     struct http_exchange *x;
@@ -28,7 +37,10 @@ struct http_conn {
     uint64_t swallow; /* bytes of a refused body that are still read and forgotten */
     enum http_wait wait;
     bool running, ready, secure, closing, linger, eof;
-    bool stalled; /* too many answers wait to be read: no more requests until they are */
+    bool listed;   /* among those that wait for a request */
+    bool deferred; /* a request had to wait a turn for memory */
+    bool early;    /* the request that is being read has its answer already */
+    bool stalled;  /* too many answers wait to be read: no more requests until they are */
 };
 
 enum http_phase { HTTP_READING_BODY, HTTP_ANSWER_DUE, HTTP_ANSWERING };
@@ -39,8 +51,8 @@ struct http_exchange {
     void *mine;
     enum http_phase phase;
     enum http1_method method;
-    bool keep_alive, asked_close, old, chunked, until_close, whole; /* whole: the request is */
-    uint64_t left;                                                  /* of the announced length of the answer */
+    bool keep_alive, asked_close, old, chunked, whole; /* whole: the request is */
+    uint64_t left;                                     /* of the announced length of the answer */
     struct buf body;
     struct slice body_lent; /* the body when it came in one piece */
 };
@@ -59,7 +71,7 @@ struct http_server {
     unsigned route_n;
     struct http_limits limits;
     struct http_door *doors;
-    struct http_conn *oldest, *newest;
+    struct http_conn *conns, *oldest, *newest;
     struct http_conn *ready;
     struct loop_task ready_task, stop_task;
     struct loop_timer stop_timer;
@@ -73,9 +85,12 @@ struct http_server {
     struct http_field fields[LIMIT_HTTP1_HEADERS];
 };
 
-/* conn.c. The list by last use: */
+/* conn.c. The list of those that wait for a request: */
 void http_conn_unlist(struct http_conn *c);
 void http_conn_newest(struct http_conn *c);
+/* It goes on in the next turn, behind others. */
+void http_conn_yield(struct http_conn *c);
+bool http_conn_wait(struct http_conn *c, enum http_wait w);
 void http_conn_heard(struct stream *s, enum stream_event event);
 /* The connections that can go on reading. */
 bool http_conns_ready(struct loop_task *t);
@@ -83,8 +98,8 @@ bool http_conns_ready(struct loop_task *t);
 void http_conn_close(struct http_conn *c, bool linger);
 /* An answer that no handler gives: the error, then the end. The plain one when there is no exchange. */
 void http_conn_refuse(struct http_conn *c, const struct err *e);
-void http_conn_refuse_plain(struct http_conn *c, const struct err *e);
-/* What is unfinished, and `kept` bytes read ahead, counted for all connections together. False: too much. */
+void http_conn_refuse_plain(struct http_conn *c, const struct err *e, bool head);
+/* What is unfinished, with `kept` bytes more, counted for all connections together. False: too much. */
 bool http_conn_account(struct http_conn *c, size_t kept);
 void http_exchange_free(struct http_exchange *x);
 /* request.c: reads and answers what can be read and answered now. */

@@ -20,11 +20,13 @@ const struct http_limits http_limits = {
     .held = LIMIT_HTTP_HELD,
     .kept = IN_MAX,
     .out = LIMIT_HTTP_OUT,
+    .out_all = LIMIT_HTTP_OUT_ALL,
     .idle_ms = 75000,
     .head_ms = 15000,
     .pace_ms = 30000,
     .pace = 16u << 10,
     .linger_ms = 2000,
+    .answer_ms = 300000,
     .ping_ms = 30000,
     .end_ms = 10000,
 };
@@ -34,15 +36,14 @@ const struct http_limits http_limits = {
 /* Room for one more: the connection idle for longest goes. */
 static bool make_room(struct http_server *s) {
     if (s->counts.open < s->limits.connections) return true;
-    unsigned looks = 256; /* the busy ones gather at this end */
-    for (struct http_conn *c = s->oldest; c && looks--; c = c->newer) {
-        if (c->wait != HTTP_WAIT_IDLE || c->closing) continue;
-        c->closing = true;
-        stream_abort(&c->s);
-        s->counts.evicted++;
-        return true; /* one over the cap until the end of this turn */
-    }
-    return false;
+    struct http_conn *c = s->oldest;
+    for (unsigned looks = 256; c && looks && stream_pending(&c->s); looks--) c = c->newer; /* an answer is on its way */
+    if (!c || stream_pending(&c->s)) return false;
+    http_conn_unlist(c);
+    c->closing = true;
+    stream_abort(&c->s);
+    s->counts.evicted++;
+    return true; /* one over the cap until the end of this turn */
 }
 
 static void accepted(struct listener *li, int fd, const struct address *peer) {
@@ -65,12 +66,13 @@ static void accepted(struct listener *li, int fd, const struct address *peer) {
         mem_put(c, sizeof *c);
         return;
     }
-    http_conn_newest(c);
+    c->s.own_total = &s->counts.out;
+    c->next = s->conns;
+    if (c->next) c->next->prev = c;
+    s->conns = c;
     s->counts.open++;
     s->counts.accepted++;
-    c->wait = HTTP_WAIT_HEAD;
-    stream_deadline(&c->s, loop_now_ms(s->loop) + s->limits.head_ms);
-    if (!d->cipher) return;
+    if (!http_conn_wait(c, HTTP_WAIT_FIRST) || !d->cipher) return;
     struct stream_filter *f = d->cipher(d->cipher_arg, &e);
     if (f)
         stream_filter(&c->s, f);
@@ -100,7 +102,10 @@ struct http_server *http_server_new(struct loop *l, const struct http_route *rou
 
 bool http_server_listen(struct http_server *s, int fd, http_cipher *cipher, void *arg, struct err *e) {
     struct http_door *d = mem_get_zero(sizeof *d);
-    if (!d) return err_nomem(e, "a listener");
+    if (!d) {
+        kernel_close(fd);
+        return err_nomem(e, "a listener");
+    }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
                sizeof(int)); /* connections inherit it; fails on Unix sockets */
     d->li.call = accepted;
@@ -109,6 +114,7 @@ bool http_server_listen(struct http_server *s, int fd, http_cipher *cipher, void
     d->cipher = cipher;
     d->cipher_arg = arg;
     if (!listener_start(&d->li, s->loop, fd, e)) {
+        kernel_close(fd);
         mem_put(d, sizeof *d);
         return false;
     }
@@ -127,7 +133,8 @@ static void drop_doors(struct http_server *s) {
 }
 
 void http_server_abort(struct http_server *s) {
-    for (struct http_conn *c = s->oldest; c; c = c->newer) {
+    drop_doors(s);
+    for (struct http_conn *c = s->conns; c; c = c->next) {
         c->closing = true;
         stream_abort(&c->s);
     }
@@ -144,7 +151,7 @@ static void stop_now(struct loop_timer *t) {
     http_server_abort(LOOP_OWNER(struct http_server, stop_timer, t));
 }
 
-void http_server_stop(struct http_server *s, void (*stopped)(void *arg), void *arg) {
+void http_server_stop(struct http_server *s, int64_t most_ms, void (*stopped)(void *arg), void *arg) {
     if (s->stopping) return;
     s->stopping = true;
     s->stopped = stopped;
@@ -156,17 +163,18 @@ void http_server_stop(struct http_server *s, void (*stopped)(void *arg), void *a
         loop_task_queue(s->loop, &s->stop_task, LOOP_LATER);
         return;
     }
-    for (struct http_conn *c = s->oldest, *next; c; c = next) {
-        next = c->newer;
+    for (struct http_conn *c = s->conns, *next; c; c = next) {
+        next = c->next;
         if (c->closing) continue;
         if (c->upper)
             c->upper->stop(c->upper);
         else if (c->x && c->x->whole && c->x->route->handler->stop)
             c->x->route->handler->stop(c->x);
-        else if (c->wait == HTTP_WAIT_IDLE || (c->wait == HTTP_WAIT_HEAD && !c->parser))
+        else if (c->listed && !c->ready)
             http_conn_close(c, true);
     }
-    if (!loop_timer_set(s->loop, &s->stop_timer, loop_now_ms(s->loop) + s->limits.end_ms)) http_server_abort(s);
+    if (!loop_timer_set(s->loop, &s->stop_timer, loop_now_ms(s->loop) + (most_ms ? most_ms : s->limits.end_ms)))
+        http_server_abort(s);
 }
 
 void http_server_free(struct http_server *s) {

@@ -11,8 +11,8 @@
  *   answers of all that came in one read leave in one write.
  * Slow and greedy clients: every wait has a deadline, bodies and answers a least rate, and all unfinished requests together a
  *   budget (struct http_limits); what exceeds is refused with the limit's name.
- * A connection at rest owns no buffer and no parser: some 450 bytes.
- * Tried: tests/http/server, tests/http/attacks, and from outside tests/cli/serve.sh. */
+ * A connection at rest owns no buffer and no parser: some 520 bytes.
+ * Tried: tests/http/server, tests/http/scenario, fuzz/http_server, and from outside tests/cli/serve.sh. */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
@@ -29,11 +29,13 @@ struct http_limits {
     size_t held;          /* bytes of unfinished requests, all connections together */
     size_t kept;          /* bytes of one connection that wait for their turn */
     size_t out;           /* bytes of answers that wait to be written, of one connection */
+    size_t out_all;       /* memory of such answers, all connections together: beyond it new requests are refused */
     int64_t idle_ms;      /* between two requests */
-    int64_t head_ms;      /* from the first byte of a head to its last */
+    int64_t head_ms;      /* from the first byte of a head to its last; also from the connection to the first byte */
     int64_t pace_ms;      /* how often a body, or an answer, must have moved... */
     size_t pace;          /* ...by so many bytes */
     int64_t linger_ms;    /* how long what comes behind the last answer is read and thrown away */
+    int64_t answer_ms;    /* a handler, from the whole request to its answer */
     int64_t ping_ms;      /* a WebSocket that says nothing is asked, and after as long again closed */
     int64_t end_ms;       /* how long http_server_stop waits for answers that are under way */
 };
@@ -70,7 +72,8 @@ struct http_route {
 struct http_counts {
     uint64_t accepted, requests, refused, evicted, timeouts;
     unsigned open; /* connections now */
-    size_t held;   /* bytes of unfinished requests now */
+    size_t held;   /* bytes of unfinished requests and messages now */
+    size_t out;    /* memory of answers that wait */
 };
 
 /* Routes are tried in order; they must last. */
@@ -79,12 +82,12 @@ struct http_server *http_server_new(struct loop *l, const struct http_route *rou
 /* Takes a listening descriptor. With a cipher (wire/tls.h's tls_accept, as a rule) each connection gets a filter of its making. */
 typedef struct stream_filter *http_cipher(void *arg, struct err *e);
 bool http_server_listen(struct http_server *s, int fd, http_cipher *cipher, void *arg, struct err *e);
-/* No new connections; idle ones close, answers under way get Connection: close and end_ms; then `stopped` is called, once, from
+/* No new connections; idle ones close, answers under way get Connection: close and most_ms (0: end_ms); then `stopped` is called, once, from
  * the loop. */
-void http_server_stop(struct http_server *s, void (*stopped)(void *arg), void *arg);
-/* Aborts everything; must have turned the loop once more before: call when `stopped` was called, or after http_server_abort. */
+void http_server_stop(struct http_server *s, int64_t most_ms, void (*stopped)(void *arg), void *arg);
+/* When `stopped` was called, or a turn after http_server_abort. */
 void http_server_free(struct http_server *s);
-/* Every connection is gone after one more turn. */
+/* No new connections; every old one is gone after one more turn. */
 void http_server_abort(struct http_server *s);
 struct http_counts http_server_counts(const struct http_server *s);
 struct loop *http_server_loop(const struct http_server *s);
@@ -126,7 +129,7 @@ void http_canned_release(struct http_canned *c);
 #define HTTP_UNKNOWN UINT64_MAX
 /* An answer bit by bit; when it cannot be written the connection ends, and `gone` says so. length HTTP_UNKNOWN: chunked, or until the end of the connection for HTTP/1.0. A HEAD needs no body. */
 void http_head(struct http_exchange *x, unsigned status, struct slice type, struct slice fields, uint64_t length);
-/* False: the connection is over, or the bytes do not fit what waits already. */
+/* False: the connection is over (it died, or the bytes do not fit what waits already, or there is no memory): `gone` comes. */
 bool http_body(struct http_exchange *x, struct slice bytes);
 /* The rest of the announced length comes out of a pipe, moved by the kernel (stream_pull): `drained` comes when all of it went, the
  * pipe ran dry, or ended. False: the bytes must be copied. */

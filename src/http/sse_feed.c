@@ -11,7 +11,8 @@ void sse_feed_open(struct http_exchange *x) {
 bool sse_feed_send(struct http_exchange *x, const struct sse_message *m) {
     struct buf text;
     buf_init(&text, EVENT_MOST);
-    bool good = sse_write(&text, m, NULL) && http_body(x, buf_slice(&text));
+    bool made = sse_write(&text, m, NULL);
+    bool good = made && http_body(x, buf_slice(&text));
     buf_release(&text);
     return good;
 }

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "warden/pump.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define NAME_MOST 128
@@ -13,14 +14,15 @@
 enum upload_kind { UPLOAD_WRITE, UPLOAD_LOOK, UPLOAD_REMOVE };
 
 struct upload {
-    struct http_exchange *x; /* NULL: the client is gone */
+    struct http_exchange *x;
     struct http_upload *where;
     struct upload *next, *prev;
     enum upload_kind kind;
     struct pump pump;
     struct call call;
-    uint64_t from;
-    bool asked_part, open, failed, ended;
+    uint64_t from, part, whole; /* where it goes on; how much there is */
+    bool asked_part, has_part, has_whole, folder;
+    bool open, ended;
     char name[NAME_MOST + 8];
 };
 
@@ -61,6 +63,7 @@ static struct upload *find(struct http_upload *w, struct slice name) {
 
 static void tell_done(struct upload *u) {
     struct http_exchange *x = u->x;
+    unsigned status = u->has_whole ? 200 : 201; /* another file stood there before, or none */
     uint8_t text[200];
     struct buf b;
     buf_init(&b, sizeof text);
@@ -69,7 +72,7 @@ static void tell_done(struct upload *u) {
         buf_printf(&b, ":\r\nUpload-Complete: ?1\r\nUpload-Offset: %llu\r\n", (unsigned long long)u->pump.file.size);
     forget(u);
     if (good)
-        http_reply(x, 201, LIT(""), buf_slice(&b), LIT(""));
+        http_reply(x, status, LIT(""), buf_slice(&b), LIT(""));
     else
         http_abandon(x);
     buf_release(&b);
@@ -90,7 +93,8 @@ static void pumped(struct pump *p, enum pump_event event) {
     case PUMP_DONE: tell_done(u); break;
     case PUMP_FAILED: {
         struct err e = p->err;
-        if (e.code == ERR_LIMIT) err_status(&e, 413);
+        if (e.code == ERR_LIMIT) err_status(&e, e.limit && !strcmp(e.limit, "quota") ? 413 : 503);
+        if (e.os == ENOSPC || e.os == EDQUOT) err_status(&e, 507);
         answer_error(u, &e);
         break;
     }
@@ -145,37 +149,59 @@ static bool ask(struct upload *u, const char *verb, const char *ending, struct e
     return call_start(&u->call, u->where->disk, verb, args, NULL, 0, 0, e);
 }
 
+static void removed(struct call *c, struct call_answer *a);
+
+/* Both names were looked at. */
+static void decide(struct upload *u) {
+    struct http_exchange *x = u->x;
+    struct err e = ERR_INIT;
+    enum http1_method m = http_method(x);
+    if (u->folder)
+        err_set(&e, ERR_DUPLICATE, "a folder has this name");
+    else if (m == HTTP1_METHOD_PUT || (m == HTTP1_METHOD_PATCH && u->has_part && u->part == u->from)) {
+        start_writing(u);
+        return;
+    } else if (!u->has_part && !(u->has_whole && m != HTTP1_METHOD_DELETE))
+        err_set(&e, ERR_NOT_FOUND, "nothing of it is here");
+    else if (m == HTTP1_METHOD_DELETE) {
+        u->call.done = removed;
+        if (ask(u, "disk.remove", ".part", &e)) return;
+    } else {
+        uint64_t offset = u->has_part ? u->part : u->whole;
+        bool complete = !u->has_part;
+        forget(u);
+        if (m == HTTP1_METHOD_HEAD)
+            tell_offset(x, 204, offset, complete, LIT(""));
+        else
+            tell_offset(x, 409, offset, complete,
+                        complete ? LIT("409 Conflict: it is complete\n")
+                                 : LIT("409 Conflict: it goes on at Upload-Offset\n"));
+        return;
+    }
+    answer_error(u, &e);
+}
+
 static void looked(struct call *c, struct call_answer *a) {
     struct upload *u = LOOP_OWNER(struct upload, call, c);
-    struct http_exchange *x = u->x;
     uint64_t size = 0;
-    bool there = a->err.code == ERR_NONE && val_as_u64(val_get(&a->result, LIT("size")), &size);
-    if (!there && a->err.code != ERR_NOT_FOUND) {
-        answer_error(u, &a->err);
+    struct err e = a->err;
+    bool there = e.code == ERR_NONE && val_as_u64(val_get(&a->result, LIT("size")), &size);
+    if (!there && e.code != ERR_NOT_FOUND) {
+        answer_error(u, &e);
         return;
     }
-    if (u->kind == UPLOAD_WRITE) { /* PATCH: what is there must be where it goes on */
-        if (there && size == u->from)
-            start_writing(u);
-        else {
-            forget(u);
-            tell_offset(x, 409, size, false, LIT("409 Conflict: it goes on at Upload-Offset\n"));
-        }
+    if (there && val_is_true(val_get(&a->result, LIT("folder")))) u->folder = true;
+    if (!u->asked_part) {
+        u->has_whole = there;
+        u->whole = size;
+        decide(u);
         return;
     }
-    if (there) {
-        bool part = u->asked_part;
-        forget(u);
-        tell_offset(x, 204, size, !part, LIT(""));
-        return;
-    }
-    struct err e = ERR_INIT;
-    if (u->asked_part) {
-        u->asked_part = false;
-        if (ask(u, "disk.stat", "", &e)) return;
-    } else
-        err_set(&e, ERR_NOT_FOUND, "nothing of it is here");
-    answer_error(u, &e);
+    u->asked_part = false;
+    u->has_part = there;
+    u->part = size;
+    e = (struct err)ERR_INIT;
+    if (!ask(u, "disk.stat", "", &e)) answer_error(u, &e);
 }
 
 static void removed(struct call *c, struct call_answer *a) {
@@ -240,20 +266,11 @@ static void begin(struct http_exchange *x, const struct http_request *r) {
     if (u->next) u->next->prev = u;
     w->first = u;
     *http_mine(x) = u;
-    u->call.done = m == HTTP1_METHOD_DELETE ? removed : looked;
-    bool good = true;
-    if (m == HTTP1_METHOD_PUT)
-        start_writing(u);
-    else if (m == HTTP1_METHOD_PATCH) {
-        num_read_u64(field(r->head, LIT("upload-offset")), 0, UINT64_MAX / 2, &u->from);
-        http_pause(x);
-        good = ask(u, "disk.stat", ".part", &e);
-    } else if (m == HTTP1_METHOD_HEAD) {
-        u->asked_part = true;
-        good = ask(u, "disk.stat", ".part", &e);
-    } else
-        good = ask(u, "disk.remove", ".part", &e);
-    if (!good) answer_error(u, &e);
+    u->call.done = looked;
+    u->asked_part = true;
+    if (m == HTTP1_METHOD_PATCH) num_read_u64(field(r->head, LIT("upload-offset")), 0, UINT64_MAX / 2, &u->from);
+    if (u->kind == UPLOAD_WRITE) http_pause(x); /* until it is known where it goes on */
+    if (!ask(u, "disk.stat", ".part", &e)) answer_error(u, &e);
 }
 
 static void gone(struct http_exchange *x) {

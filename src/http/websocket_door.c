@@ -4,7 +4,8 @@
 #include "http/room.h"
 #include "protocols/wshandshake.h"
 
-#define SCRATCH 16384 /* bytes unmasked at a time; on the loop's stack, so that a peer at rest owns none */
+#define FRAMES_TURN 64    /* read at once from one peer: each may be told to thousands */
+#define SCRATCH     16384 /* bytes unmasked at a time; on the loop's stack, so that a peer at rest owns none */
 
 struct websocket_peer {
     struct http_upper upper;
@@ -14,6 +15,9 @@ struct websocket_peer {
     struct websocket reader;
     struct buf message;   /* of a message in pieces */
     uint64_t heard_bytes; /* read by the stream at the last look */
+    uint64_t moved;       /* to the peer, and acknowledged, at the last look */
+    uint64_t half_at;     /* where the message that was open at the last look began, from 1; 0: none was */
+    size_t half_len;      /* of it that had come */
     bool asked;           /* a ping is out */
     bool closing;         /* a close frame of ours is out */
     bool over;
@@ -128,7 +132,12 @@ static void read_frames(struct websocket_peer *w) {
     uint8_t scratch[SCRATCH];
     w->reader.scratch_lent = scratch;
     w->reader.scratch_len = sizeof scratch;
+    unsigned frames = 0;
     while (!w->over) {
+        if (frames++ == FRAMES_TURN) {
+            http_conn_yield(w->conn);
+            break;
+        }
         if (stream_pending(s) > s->out_max / 2) { /* who asks and does not read waits */
             stream_owe_drained(s);
             break;
@@ -147,12 +156,36 @@ static void read_frames(struct websocket_peer *w) {
     }
     w->reader.scratch_lent = NULL;
     stream_eat(s, w->over ? in.len : used);
+    if (w->over || http_conn_account(w->conn, w->message.cap)) return;
+    buf_release(&w->message);
+    websocket_close(w, WEBSOCKET_CLOSE_LATER, LIT("limit held: too many unfinished messages"));
+    finish(w);
+}
+
+/* A peer that lets bytes wait, or has begun a message, must move as any client must. */
+static bool keeps_pace(struct websocket_peer *w) {
+    struct stream *s = &w->conn->s;
+    size_t pace = w->conn->server->limits.pace;
+    uint64_t unheard = stream_unheard(s), moved = s->written_bytes > unheard ? s->written_bytes - unheard : 0;
+    bool reads = !stream_pending(s) || moved >= w->moved + pace;
+    bool half = w->reader.in_message && w->half_at == w->reader.message_at + 1;
+    bool writes = !half || w->message.len >= w->half_len + pace;
+    w->moved = moved;
+    w->half_at = w->reader.in_message ? w->reader.message_at + 1 : 0;
+    w->half_len = w->message.len;
+    return reads && writes;
 }
 
 /* One silent interval: a ping. A second one: the end. */
 static void be_late(struct websocket_peer *w) {
     struct http_server *s = w->conn->server;
     if (w->closing || w->over) return; /* it had its time */
+    if (!keeps_pace(w)) {
+        s->counts.timeouts++;
+        websocket_close(w, WEBSOCKET_CLOSE_POLICY, LIT("too slow"));
+        finish(w);
+        return;
+    }
     bool silent = w->conn->s.read_bytes == w->heard_bytes;
     if (silent && w->asked) {
         s->counts.timeouts++;
@@ -197,17 +230,24 @@ static void stop(struct http_upper *u) {
 
 /* --- beginning --- */
 
+/* The value of a field that stands once; absent when it stands twice, so that nobody need guess which counts. */
 static struct slice field(const struct http1_head *head, struct slice name) {
     const struct http_field *f = http_field_find(head->fields, head->field_n, name);
-    return f ? f->value : slice_of(NULL, 0);
+    size_t rest = f ? head->field_n - (size_t)(f - head->fields) - 1 : 0;
+    return f && !http_field_find(f + 1, rest, name) ? f->value : slice_of(NULL, 0);
+}
+
+/* A list that may come in several lines, if it has the element. */
+static struct slice element(const struct http1_head *head, struct slice name, struct slice want) {
+    return http_list_has(http_list_of(head->fields, head->field_n, name), want) ? want : slice_of(NULL, 0);
 }
 
 static void begin(struct http_exchange *x, const struct http_request *r) {
     struct err e = ERR_INIT;
     const struct wshandshake_request ask = {
         .method = r->head->method_text,
-        .upgrade = field(r->head, LIT("upgrade")),
-        .connection = field(r->head, LIT("connection")),
+        .upgrade = r->head->minor ? element(r->head, LIT("upgrade"), LIT("websocket")) : slice_of(NULL, 0),
+        .connection = element(r->head, LIT("connection"), LIT("upgrade")),
         .version = field(r->head, LIT("sec-websocket-version")),
         .key = field(r->head, LIT("sec-websocket-key")),
     };

@@ -144,6 +144,13 @@ bool file_read_all(int dir, const char *name, size_t most, struct buf *out, stru
     return false;
 }
 
+void file_fill_standard(void) {
+    int fd;
+    do fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) close(fd);
+}
+
 bool file_read_path(const char *path, size_t most, struct buf *out, struct err *e) {
     int fd = fault_next(FAULT_OPEN) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return err_os(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FILESYSTEM, errno, "opening %s", path);

@@ -17,6 +17,9 @@
 
 /* A directory; path may be absolute here: it is where the operator said. -1 with the reason. */
 int file_open_dir(const char *path, struct err *e);
+/* Where standard input, output or error were closed at the start, nothing (/dev/null) takes their numbers, so that no other file
+ * does. */
+void file_fill_standard(void);
 /* The whole file at a path the operator gave: symlinks are followed. Only before a process is sealed. */
 bool file_read_path(const char *path, size_t most, struct buf *out, struct err *e);
 /* flags as of open(2); O_CLOEXEC is added. -1 with the reason. */

@@ -3,13 +3,14 @@
  *
  * The twin: a kernel of the test's own making, with sockets that exist only in memory and a clock that it turns, so the very
  * same rooms can be played byte for byte and in any order of events (tests/lib/twin.h).
- * Tried: tests/loop/twin, tests/loop/faults. */
+ * Tried: tests/http/scenario. */
 #ifndef LOOP_KERNEL_H
 #define LOOP_KERNEL_H
 
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -33,6 +34,7 @@
     X(int, getsockopt, (int fd, int level, int name, void *to, socklen_t *len), (fd, level, name, to, len), NEVER)     \
     X(ssize_t, splice, (int in, off64_t *at, int out, off64_t *to, size_t len, unsigned flags),                        \
       (in, at, out, to, len, flags), SEND)                                                                             \
+    X(int, ioctl, (int fd, unsigned long what, int *out), (fd, what, out), NEVER)                                      \
     X(int, shutdown, (int fd, int how), (fd, how), NEVER)                                                              \
     X(int, close, (int fd), (fd), NEVER)
 

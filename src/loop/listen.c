@@ -151,7 +151,9 @@ bool listen_address(int fd, struct address *a, struct err *e) {
 
 static void rested(struct loop_timer *t) {
     struct listener *li = LOOP_OWNER(struct listener, rest, t);
-    loop_fd_want(&li->fd, LOOP_READ, NULL);
+    if (loop_fd_want(&li->fd, LOOP_READ, NULL)) return;
+    loop_timer_set(li->fd.loop, t,
+                   loop_now_ms(li->fd.loop) + LISTEN_REST_MS); /* its place in the heap is still there */
 }
 
 static void accept_some(struct loop_fd *w, unsigned ready) {

@@ -48,6 +48,7 @@ static void drop_out(struct stream *s) {
     mem_put(s->parts, s->part_cap * sizeof *s->parts);
     s->parts = NULL;
     s->part_n = s->part_cap = s->part_at = 0;
+    if (s->own_total) *s->own_total -= s->own.cap;
     buf_release(&s->own);
     s->own_done = s->own_parted = s->out_len = 0;
 }
@@ -225,7 +226,10 @@ bool stream_write(struct stream *s, struct slice bytes) {
         s->own_parted -= s->own_parted < s->own_done ? s->own_parted : s->own_done;
         s->own_done = 0;
     }
-    if (!buf_add(&s->own, bytes)) {
+    size_t before = s->own.cap;
+    bool good = buf_add(&s->own, bytes);
+    if (s->own_total) *s->own_total += s->own.cap - before;
+    if (!good) {
         s->own.fault = BUF_FINE;
         return false;
     }
@@ -234,6 +238,13 @@ bool stream_write(struct stream *s, struct slice bytes) {
 }
 
 static bool add_part(struct stream *s, struct shared *shared, size_t from, size_t len) {
+    if (s->part_n - s->part_at >= PARTS_FIRST + s->out_max / 256) return false;
+    if (s->part_at >
+        s->part_n / 2) { /* written ones leave: a reader that is always a little behind must not cost more and more */
+        memmove(s->parts, s->parts + s->part_at, (s->part_n - s->part_at) * sizeof *s->parts);
+        s->part_n -= s->part_at;
+        s->part_at = 0;
+    }
     if (s->part_n == s->part_cap) {
         uint32_t cap = s->part_cap ? s->part_cap * 2 : PARTS_FIRST;
         struct stream_part *p = mem_grow(s->parts, s->part_cap * sizeof *p, cap * sizeof *p);
@@ -252,9 +263,9 @@ bool stream_share(struct stream *s, struct shared *shared, size_t from) {
     if (!room_for(s, len)) return false;
     if (!len) return true;
     /* Own bytes written before come first: they get a part of their own. */
-    uint32_t before = s->part_n;
-    if ((loose && !add_part(s, NULL, 0, loose)) || !add_part(s, shared, from, len)) {
-        s->part_n = before;
+    bool split = loose && add_part(s, NULL, 0, loose);
+    if ((loose && !split) || !add_part(s, shared, from, len)) {
+        if (split) s->part_n--;
         return false;
     }
     s->own_parted = s->own.len;
@@ -657,6 +668,11 @@ bool stream_start(struct stream *s, struct loop *l, int fd, bool connecting, siz
     if (loop_fd_add(l, &s->fd, fd, connecting ? LOOP_WRITE : LOOP_READ, e)) return true;
     kernel_close(fd);
     return false;
+}
+
+uint64_t stream_unheard(const struct stream *s) {
+    int n = 0;
+    return s->state < STREAM_DEAD && kernel_ioctl(s->fd.fd, TIOCOUTQ, &n) == 0 && n > 0 ? (uint64_t)n : 0;
 }
 
 void stream_close(struct stream *s) {

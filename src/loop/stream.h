@@ -8,7 +8,8 @@
  *   and live until the callback returns or stream_eat. What is not eaten is kept, up to in_max; then the stream stops
  *   reading until something is eaten: that is the backpressure. A stream that keeps nothing owns no memory.
  * Writing: stream_write copies, stream_share refers; nothing is written before the phase LOOP_WRITE_OUT, then all of it in
- *   one call. More than out_max is refused, and nothing of it taken. STREAM_DRAINED comes when something had to wait and
+ *   one call. More than out_max is refused, and nothing of it taken; so are more than out_max / 256 pieces, since each costs
+ *   memory beside its bytes. STREAM_DRAINED comes when something had to wait and
  *   all of it is written.
  * Closing: stream_close lets go of what is still to be written, as far as the peer takes it until the deadline of the stream;
  *   stream_abort does not. stream_linger is stream_close that first says "no more", then reads what still comes and throws it
@@ -99,6 +100,7 @@ struct stream {
     struct slice data;  /* what there is to read now: of the scratch or of `in` */
     struct buf own;     /* copied bytes to write; the first own_done of them are written */
     size_t own_done, own_parted;
+    size_t *own_total;         /* the owner's: memory of copied bytes, all its streams together; may be NULL */
     struct stream_part *parts; /* in what order own and shared bytes leave; NULL: only own bytes */
     uint32_t part_n, part_cap, part_at;
     uint32_t writes; /* system calls */
@@ -162,6 +164,9 @@ static inline size_t stream_pending(const struct stream *s) {
 static inline void stream_owe_drained(struct stream *s) {
     s->owes_drained = true;
 }
+
+/* Written bytes the peer has not acknowledged yet, where the kernel tells; a slow peer moves though nothing can be written. */
+uint64_t stream_unheard(const struct stream *s);
 
 void stream_close(struct stream *s);
 void stream_abort(struct stream *s);

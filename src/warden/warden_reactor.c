@@ -104,7 +104,9 @@ static void say_end(struct warden *w, int status) {
 static void decide(struct warden *w, int status) {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     bool asked = w->again && !w->leaving;
-    if (!w->leaving && !asked && (code == 0 || code == 2)) {
+    /* The first one says so when it cannot begin at all. */
+    bool last = code == 0 || code == 2 || (w->round == 0 && (code == 3 || code == 4 || code == 71));
+    if (!w->leaving && !asked && last) {
         w->leaving = true;
         w->code = code;
     } else if (w->leaving)

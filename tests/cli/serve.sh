@@ -156,7 +156,9 @@ resume() {
     cmp "$box/up/two" "$box/web/big.bin"
 }
 ok "an upload that was cut goes on where it was" resume
-ok "a wrong offset is 409 with the right one" is "$(header Upload-Offset -X PATCH -H 'Upload-Offset: 7' --data-binary x "http://$http/upload/three")" 0
+ok "what is complete cannot be gone on with" is "$(code -X PATCH -H 'Upload-Offset: 7' --data-binary x "http://$http/upload/two")" 409
+ok "what is not there is 404" is "$(code -X PATCH -H 'Upload-Offset: 0' --data-binary x "http://$http/upload/three")" 404
+ok "a second PUT replaces it with 200" is "$(code -T "$box/web/index.html" "http://$http/upload/two")" 200
 ok "a name with a path is refused" is "$(code -T "$box/web/index.html" "http://$http/upload/a%2fb")" 400
 
 # --- processes ---
@@ -213,6 +215,7 @@ main=0
 ok "no sanitizer had a word to say" is "$(grep -c -E 'ERROR: |runtime error|broken invariant' "$box/log")" 0
 ok "wrong words are exit code 2" sh -c "'$program' serve --nonsense x; test \$? -eq 2"
 ok "no address is exit code 2" sh -c "'$program' serve '$box/web'; test \$? -eq 2"
+ok "an address in use is exit code 71" sh -c "'$program' serve --http 127.0.0.1:0 '$box/web' 2>'$box/l2' & p=\$!; sleep 1; a=\$(sed -n 's,.*serving http://\([^/]*\)/.*,\1,p' '$box/l2'); '$program' serve --http \$a '$box/web'; c=\$?; kill \$p; wait \$p; test \$c -eq 71"
 ok "a folder that is not there ends it with the reason" sh -c "'$program' serve --http 127.0.0.1:0 '$box/none' 2>&1 | grep -q none"
 echo "1..$n"
 [ $bad = 0 ] || { echo "# the log:"; tail -30 "$box/log" | sed 's/^/# /'; exit 1; }

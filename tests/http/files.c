@@ -186,7 +186,7 @@ TEST(conditions_are_judged_in_the_order_of_the_rfc) {
           contains(&g.body, LIT("Content-Range: bytes 6-6/7\r\n\r\nt\r\n--")));
     got_release(&g);
     g = fetch("HEAD /f.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=1-3\r\n\r\n");
-    CHECK(g.whole && g.status == 206 && strstr(g.fields, "Content-Length: 3\r\n"));
+    CHECK(g.whole && g.status == 200 && strstr(g.fields, "Content-Length: 7\r\n")); /* Range is GET's (RFC 9110 14.2) */
     got_release(&g);
     finish();
 }
@@ -269,6 +269,75 @@ TEST(what_is_served_is_what_is_on_the_disk_though_it_comes_from_memory) {
     CHECK(c.hits >= 50 && c.loads >= 50); /* each version was read once and then came from memory */
     CHECK(file_remove(ro_dir, "f.txt", &err));
     CHECK_INT(status_with("/f.txt", ""), 404);
+    finish();
+}
+
+TEST(a_folder_above_that_changes_is_noticed) {
+    begin_with(NULL);
+    CHECK(mkdirat(ro_dir, "a", 0755) == 0 && mkdirat(ro_dir, "a/b", 0755) == 0 && mkdirat(ro_dir, "c", 0755) == 0 &&
+          mkdirat(ro_dir, "c/b", 0755) == 0);
+    serve_file("a/b/f.txt", LIT("one"));
+    serve_file("c/b/f.txt", LIT("two"));
+    for (int round = 0; round < 100; round++) { /* more often than there are watches */
+        struct got g = get_with("/a/b/f.txt", "");
+        if (!CHECK_TEXT(buf_slice(&g.body), round % 2 ? LIT("two") : LIT("one"))) round = 1000;
+        got_release(&g);
+        CHECK_INT(status_with("/a/b/f.txt", ""), 200);
+        CHECK(renameat(ro_dir, "a", ro_dir, "x") == 0 && renameat(ro_dir, "c", ro_dir, "a") == 0 &&
+              renameat(ro_dir, "x", ro_dir, "c") == 0);
+    }
+    CHECK(http_files_counts(files).hits > 50); /* it still comes from memory in between */
+    CHECK_INT(status_with("/a/b/f.txt", ""), 200);
+    CHECK(renameat(ro_dir, "a", ro_dir, "y") == 0 && symlinkat("y", ro_dir, "a") == 0);
+    CHECK_INT(status_with("/a/b/f.txt", ""), 404); /* a symlink stands there now */
+    finish();
+}
+
+TEST(a_new_disk_hand_makes_everything_be_looked_at_again) {
+    begin_with(NULL);
+    serve_file("f.txt", LIT("one"));
+    CHECK_INT(status_with("/f.txt", ""), 200);
+    kill(hand_pid, SIGKILL);
+    for (int i = 0; i < 50 && !hand_gone; i++) loop_turn(loop, 10);
+    waitpid(hand_pid, NULL, 0);
+    int fd[2];
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);
+    fflush(stdout);
+    hand_pid = fork();
+    if (hand_pid == 0) be_the_hand(fd[1], NULL);
+    close(fd[1]);
+    http_files_restart(files);
+    CHECK(port_start(&port, loop, fd[0], &err));
+    for (int i = 0; i < 5; i++) {
+        char text[20];
+        int n = snprintf(text, sizeof text, "version %d", i);
+        serve_file("f.txt", slice_of(text, (size_t)n));
+        struct got g = get_with("/f.txt", "");
+        CHECK_TEXT(buf_slice(&g.body), slice_of(text, (size_t)n));
+        got_release(&g);
+    }
+    finish();
+}
+
+TEST(a_big_file_that_cannot_be_had_is_told_before_anything_is_promised) {
+    begin_with(NULL);
+    uint8_t *big = malloc(2u << 20);
+    fill_bytes(big, 2u << 20);
+    serve_file("big", slice_of(big, 2u << 20));
+    CHECK_INT(status_with("/big", "Range: bytes=0-1\r\n"), 206);
+    /* It is another file at the moment it is opened: the right one is sent all the same. */
+    for (int i = 0; i < 10; i++) {
+        int fd = dial();
+        say(fd, LIT("GET /big HTTP/1.1\r\nHost: a\r\n\r\n"));
+        big[0] = (uint8_t)i;
+        serve_file("big", slice_of(big, (2u << 20) - (size_t)i));
+        struct got g = hear_answer(fd, false);
+        CHECK(g.whole && (g.status == 200 || g.status == 503));
+        got_release(&g);
+        close(fd);
+        turns(3);
+    }
+    free(big);
     finish();
 }
 
@@ -431,7 +500,7 @@ TEST(uploads_that_must_not_be_are_refused_with_the_reason) {
         {"PATCH", "x", "", 1, 400},
         {"PATCH", "x", "Upload-Offset: -1\r\n", 1, 400},
         {"PATCH", "x", "Upload-Offset: 2999999\r\n", 2, 413},
-        {"PATCH", "x", "Upload-Offset: 5\r\n", 1, 409},
+        {"PATCH", "x", "Upload-Offset: 5\r\n", 1, 404},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct got g = send_file(cases[i].method, cases[i].name, cases[i].more, slice_of(big, cases[i].size));
@@ -465,7 +534,7 @@ TEST(uploads_that_must_not_be_are_refused_with_the_reason) {
     got_release(&g);
     close(first);
     g = fetch("DELETE /up/none HTTP/1.1\r\nHost: a\r\n\r\n");
-    CHECK_INT(g.status, 204);
+    CHECK_INT(g.status, 404);
     got_release(&g);
     CHECK_INT(status_with("/none-such", ""), 404);
     finish();
@@ -487,8 +556,8 @@ TEST(every_allocation_may_fail_while_files_are_served_and_taken) {
         over = !mem_fault_hit();
         mem_fault(0, 0);
         CHECK(g.status == 200 || g.status == 503 || g.status == 500 || !g.whole);
-        if (over) CHECK(g.status == 200 && u.status == 201 && slice_eq(buf_slice(&g.body), LIT("gz")));
-        if (u.status == 201) CHECK(stored("up", LIT("uploaded")));
+        if (over) CHECK(g.status == 200 && u.status / 100 == 2 && slice_eq(buf_slice(&g.body), LIT("gz")));
+        if (u.status / 100 == 2) CHECK(stored("up", LIT("uploaded")));
         got_release(&g);
         got_release(&u);
     }
@@ -546,7 +615,9 @@ TEST(a_disk_hand_that_dies_is_an_error_of_the_requests_and_no_more) {
 
 TAP_MAIN(T(conditions_are_judged_in_the_order_of_the_rfc), T(names_that_must_not_be_served_are_not),
          T(compressed_forms_go_to_who_accepts_them_unless_they_are_older),
-         T(what_is_served_is_what_is_on_the_disk_though_it_comes_from_memory), T(memory_for_files_has_its_bound),
+         T(what_is_served_is_what_is_on_the_disk_though_it_comes_from_memory),
+         T(a_folder_above_that_changes_is_noticed), T(a_new_disk_hand_makes_everything_be_looked_at_again),
+         T(a_big_file_that_cannot_be_had_is_told_before_anything_is_promised), T(memory_for_files_has_its_bound),
          T(big_files_come_through_the_pump_whole_and_in_ranges_with_little_memory),
          T(an_upload_is_stored_and_resumed_with_the_right_hash),
          T(uploads_that_must_not_be_are_refused_with_the_reason),

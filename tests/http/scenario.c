@@ -223,7 +223,7 @@ static void play_line(struct stage *g, struct slice line) {
     else if (slice_eq(first, LIT("pass")) && num_read_u64(word(&rest), 0, 1000000000, &n))
         twin_pass(g->loop, (int64_t)n);
     else if (slice_eq(first, LIT("stop")))
-        http_server_stop(g->server, note_stopped, g);
+        http_server_stop(g->server, 0, note_stopped, g);
     else if (slice_eq(first, LIT("stopped"))) {
         if (!g->stopped) wrong(g, "it has not stopped", LIT(""));
     } else if (slice_eq(first, LIT("counts")))
@@ -285,7 +285,7 @@ static bool play(struct slice text, const char *file, const struct how *how, boo
         twin_settle(g.loop);
         if (!serves_still(&g))
             good = wrong(&g, "an honest client is not served behind it", slice_str(how->fault ? how->fault : ""));
-        http_server_stop(g.server, note_stopped, &g);
+        http_server_stop(g.server, 0, note_stopped, &g);
     }
     twin_pass(g.loop, 60000);
     good = CHECK(g.stopped) && good;

@@ -573,7 +573,7 @@ TEST(stopping_lets_answers_finish_and_closes_the_rest) {
     say(feed, LIT("GET /feed HTTP/1.1\r\nHost: a\r\n\r\n"));
     CHECK(held && sse_feed_send(held, &(struct sse_message){.data = LIT("x")}));
     say(busy, LIT("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n"));
-    http_server_stop(server, stopped, NULL);
+    http_server_stop(server, 0, stopped, NULL);
     turns(4);
     CHECK(!was_stopped);
     CHECK_INT(stops, 1);

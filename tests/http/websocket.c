@@ -293,7 +293,7 @@ TEST(stopping_says_goodbye_with_1001) {
     begin_with(http_limits);
     was_stopped = false;
     int fd = join();
-    http_server_stop(server, stopped, NULL);
+    http_server_stop(server, 0, stopped, NULL);
     expect(fd, LIT("close:1001:the server ends"), true);
     close(fd);
     turns(4);

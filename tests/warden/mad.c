@@ -23,6 +23,7 @@ static bool raw_fds(int fd, const void *bytes, size_t len, const int *fds, unsig
         m.msg_control = control.room;
         m.msg_controllen = CMSG_SPACE(sizeof(int) * fd_n);
         struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        if (!c) return false;
         *c = (struct cmsghdr){CMSG_LEN(sizeof(int) * fd_n), SOL_SOCKET, SCM_RIGHTS};
         memcpy(CMSG_DATA(c), fds, sizeof(int) * fd_n);
     }
