@@ -2,7 +2,7 @@
  * allocation and any verb can be made to fail.
  *
  *     STARTBOX_FAULT=OP:N:ACT    the N-th call of that kind (1 = the first), once
- *     STARTBOX_FAULT=any:N:ACT   the N-th call of any kind
+ *     STARTBOX_FAULT=any:N:ACT   the N-th call of files or sockets
  *     STARTBOX_FAULT=mem:N:fail  the N-th allocation (mem_fault); mem:N:starve: that and all after it
  * OP: of files open read write sync rename unlink; of sockets epoll socket connect accept recv send; of children fork; verb.
  * ACT: kill (the process dies before the call), eio, enospc, emfile, short (half of the bytes; for calls without bytes the same

@@ -2,6 +2,7 @@
 #include "warden/child.h"
 
 #include "base/log.h"
+#include "loop/fault.h"
 #include "warden/jail.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static void leave_signals_to_parent(void) {
 pid_t child_fork(const char *name, const int *keep, unsigned keep_n, struct err *e) {
     pid_t parent = getpid();
     fflush(NULL); /* else both write it */
-    pid_t pid = fork();
+    pid_t pid = fault_next(FAULT_FORK) ? -1 : fork();
     if (pid < 0) {
         err_os(e, ERR_UNKNOWN, errno, "making a process (%s)", name);
         return -1;

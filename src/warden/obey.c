@@ -36,7 +36,7 @@ static bool check(struct obey *o, struct link_frame *f, unsigned *row, struct er
     const struct verb *v = verb_find(o->rows, o->row_n, name);
     if (!v) return err_set(e, ERR_INVALID, "%s: there is no verb \"%.60s\"", o->name, log_text(name));
     *row = (unsigned)(v - o->rows);
-    return verb_check(v, &f->value, f->fd_n, e);
+    return !verb_fault(e) && verb_check(v, &f->value, f->fd_n, e);
 }
 
 static void request(struct obey *o, struct link_frame *f) {

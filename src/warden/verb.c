@@ -2,8 +2,10 @@
 #include "warden/verb.h"
 
 #include "base/ascii.h"
+#include "loop/fault.h"
 #include "loop/listen.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define WORD_MOST    64
@@ -147,4 +149,10 @@ bool verb_check(const struct verb *v, const struct val *args, unsigned fd_n, str
     if (check_all(v, args, fd_n, e)) return true;
     err_context(e, "%s", v->name);
     return false;
+}
+
+bool verb_fault(struct err *e) {
+    if (fault_next(FAULT_VERB) == FAULT_NONE) return false;
+    err_os(e, ERR_FILESYSTEM, errno, "a fault was asked for");
+    return true;
 }

@@ -51,4 +51,7 @@ const struct verb *verb_find(const struct verb *rows, unsigned n, struct slice n
 /* A map with the row's keys, of the row's types, and no other key. The error names the key, what was wanted and found. */
 bool verb_check(const struct verb *v, const struct val *args, unsigned fd_n, struct err *e);
 
+/* A fault of the test variants (loop/fault.h, operation "verb"): true, and the verb fails. */
+bool verb_fault(struct err *e);
+
 #endif

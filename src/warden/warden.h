@@ -36,8 +36,7 @@ struct warden_config {
     const char *user; /* to become when started as root; NULL: nobody */
     const struct warden_root *roots;
     unsigned root_n;
-    int (*reactor)(const struct warden_birth *birth,
-                   void *arg); /* its code may end the warden: docs/warden.md */
+    int (*reactor)(const struct warden_birth *birth, void *arg); /* its code may end the warden: docs/warden.md */
     void *arg;
     uint64_t end_ms;            /* how long the reactor has to end, from SIGTERM on; 0: 10 seconds */
     const struct job_row *jobs; /* what else may be asked beside the warden's own verbs */

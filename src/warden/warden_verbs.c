@@ -274,7 +274,7 @@ static const struct job_row *find_job(const struct warden *w, struct slice name)
 
 static bool act(struct warden *w, const struct own_row *row, struct link_frame *f, struct err *e) {
     struct request r = {.w = w, .id = f->id, .args = &f->value, .result = val_none, .fd = -1};
-    bool good = verb_check(&row->verb, &f->value, f->fd_n, e) && row->act(&r, e);
+    bool good = !verb_fault(e) && verb_check(&row->verb, &f->value, f->fd_n, e) && row->act(&r, e);
     if (good && !r.later) reactor_answer(w, f->id, &r.result, &r.fd, r.fd >= 0, NULL);
     val_unref(&r.result);
     if (good && w->again && w->reactor == REACTOR_UP) reactor_end(w, "restart");
@@ -301,7 +301,7 @@ static void obey(struct warden *w, struct link_frame *f) {
     else if (own)
         good = act(w, own, f, &e);
     else if (job)
-        good = verb_check(&job->verb, &f->value, f->fd_n, &e) &&
+        good = !verb_fault(&e) && verb_check(&job->verb, &f->value, f->fd_n, &e) &&
                job_begin(&w->jobs, job, f->id, &f->value, f, f->most_ms, &e);
     else
         good = err_set(&e, ERR_UNSUPPORTED, "there is no verb of this name");

@@ -217,5 +217,32 @@ ok "wrong words are exit code 2" sh -c "'$program' serve --nonsense x; test \$? 
 ok "no address is exit code 2" sh -c "'$program' serve '$box/web'; test \$? -eq 2"
 ok "an address in use is exit code 71" sh -c "'$program' serve --http 127.0.0.1:0 '$box/web' 2>'$box/l2' & p=\$!; sleep 1; a=\$(sed -n 's,.*serving http://\([^/]*\)/.*,\1,p' '$box/l2'); '$program' serve --http \$a '$box/web'; c=\$?; kill \$p; wait \$p; test \$c -eq 71"
 ok "a folder that is not there ends it with the reason" sh -c "'$program' serve --http 127.0.0.1:0 '$box/none' 2>&1 | grep -q none"
+
+# --- each kind of call failing, in every process that makes it ---
+faults() {
+    for plan in fork:1:eio fork:2:eio fork:3:eio verb:1:eio verb:2:eio verb:3:eio accept:1:emfile accept:2:eio epoll:3:enospc \
+        epoll:6:enospc recv:2:eio send:2:eio open:2:eio read:1:eio mem:20:fail mem:60:fail mem:120:fail mem:200:fail mem:300:fail; do
+        : >"$box/l3"
+        STARTBOX_FAULT=$plan "$program" serve --http 127.0.0.1:0 "$box/web" >>"$box/l3" 2>&1 &
+        p=$!
+        i=0
+        while [ $i -lt 60 ] && kill -0 $p 2>/dev/null && ! grep -q 'serving http' "$box/l3"; do
+            sleep 0.05
+            i=$((i + 1))
+        done
+        at=$(sed -n 's,.*serving http://\([^/]*\)/.*,\1,p' "$box/l3" | tail -1)
+        if kill -0 $p 2>/dev/null; then
+            for path in /hello / /style.css; do # a request may fail; the next must not, in whichever reactor
+                curl -s -m 5 -o /dev/null "http://$at$path"
+                [ "$(curl -s -m 20 --retry 5 --retry-delay 1 --retry-all-errors -o /dev/null -w '%{http_code}' "http://$at$path")" = 200 ] ||
+                    { echo "$plan: no $path"; cat "$box/l3"; kill -9 $p; return 1; }
+            done
+            kill $p
+        fi
+        wait $p
+        if grep -E 'ERROR: |runtime error|broken invariant' "$box/l3"; then echo "$plan"; return 1; fi
+    done
+}
+if [ $asan = 1 ]; then ok "any call may fail once: it serves on, or says why it ends" faults; fi
 echo "1..$n"
 [ $bad = 0 ] || { echo "# the log:"; tail -30 "$box/log" | sed 's/^/# /'; exit 1; }
