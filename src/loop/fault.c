@@ -69,9 +69,11 @@ uint64_t fault_calls(void) {
 
 enum fault_act fault_next(enum fault_op op) {
     if (!plan.read) fault_set(getenv("STARTBOX_FAULT"));
-    bool ours = op == FAULT_FORK || op == FAULT_VERB; /* no calls of the kernel by files or sockets: "any" does not mean them */
+    bool ours =
+        op == FAULT_FORK || op == FAULT_VERB; /* no calls of the kernel by files or sockets: "any" does not mean them */
     if (!ours) plan.calls++;
-    if (plan.act == FAULT_NONE || (plan.op == FAULT_ANY ? ours : plan.op != op) || ++plan.hits != plan.at) return FAULT_NONE;
+    if (plan.act == FAULT_NONE || (plan.op == FAULT_ANY ? ours : plan.op != op) || ++plan.hits != plan.at)
+        return FAULT_NONE;
     if (plan.act == FAULT_KILL) {
         raise(SIGKILL);
         for (;;) {
