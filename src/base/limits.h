@@ -202,6 +202,49 @@
 /* Certificates of a chain; BearSSL stops at the first that leads to a root, some servers send a few too many. */
 #define LIMIT_TLS_JUDGE_CHAIN 12
 
+/* out */
+/* Requests and mails under way at once. With TLS some 100 KiB each; a board of 64 MB would not bear more. */
+#define LIMIT_OUT_REQUESTS 128
+/* Connections that rest: some 25 KiB each with TLS. Of one host only a few: it has limits too. */
+#define LIMIT_OUT_RESTING      16
+#define LIMIT_OUT_RESTING_HOST 4
+/* For how long. Servers give up after 5 to 75 s; beyond that reusing fails more often than it helps. */
+#define LIMIT_OUT_REST_MS 30000
+/* Within it some bytes must move while the other side is waited for, and its answer begin. */
+#define LIMIT_OUT_PACE_MS 60000
+/* An answer that is gathered in memory. */
+#define LIMIT_OUT_GATHERED (1u << 20)
+/* A file: a card's worth. */
+#define LIMIT_OUT_FILE (64ull << 30)
+/* Header fields of a request beside ours, and all their text. */
+#define LIMIT_OUT_FIELDS      64
+#define LIMIT_OUT_FIELD_BYTES (24u << 10)
+/* Body of a redirect that is read so that its connection can be used again; a longer one costs more than a new connection. */
+#define LIMIT_OUT_SKIPPED (64u << 10)
+/* What a compressed answer may grow to when it is handed out in pieces and the asker says nothing else. */
+#define LIMIT_OUT_DECODED (256u << 20)
+/* A URL we ask for, or are sent to. Servers refuse request lines over 8 KiB; ours must fit LIMIT_HTTP1_LINE too. */
+#define LIMIT_OUT_URL 8000
+/* The text of no_proxy. Real ones have some ten entries; each is looked at for every connection. */
+#define LIMIT_OUT_NO_PROXY 4096
+/* User and password of a URL: some services hand out long tokens. */
+#define LIMIT_OUT_USERINFO 2048
+/* For all of a mail where the asker says nothing: a few MB over a slow line. */
+#define LIMIT_MAIL_MS (15 * 60 * 1000)
+/* Recipients of one message: servers must take 100 (RFC 5321 4.5.3.1.8). */
+#define LIMIT_MAIL_RECIPIENTS 100
+/* User and password: some services hand out long tokens. */
+#define LIMIT_MAIL_SECRET 4096
+/* One line of a server's reply, all lines, all text. RFC 5321 says 512 bytes a line; the answer to EHLO has some 20 lines. */
+#define LIMIT_MAIL_REPLY_LINE  1024
+#define LIMIT_MAIL_REPLY_LINES 128
+#define LIMIT_MAIL_REPLY_BYTES 16384
+/* A message without attached files. Servers seldom take more than 25 MB in all. */
+#define LIMIT_MIME_TEXT (32u << 20)
+/* Mailboxes in one field, attachments in one message. */
+#define LIMIT_MIME_MAILBOXES   100
+#define LIMIT_MIME_ATTACHMENTS 100
+
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)
 

@@ -116,7 +116,7 @@ struct stream {
 bool stream_start(struct stream *s, struct loop *l, int fd, bool connecting, size_t in_max, size_t out_max,
                   struct err *e);
 
-/* Puts a filter in; right behind stream_start. It is the stream's from then on. */
+/* Puts a filter in: right behind stream_start, or later when all was eaten and written (CONNECT, STARTTLS). It is the stream's from then on. */
 void stream_filter(struct stream *s, struct stream_filter *f);
 /* The sentence of s->why. */
 void stream_error(const struct stream *s, struct err *e);

@@ -70,7 +70,6 @@ void conn_dial(struct conn *c, struct resolver *r, struct slice host, uint16_t p
 }
 
 bool conn_secure(struct conn *c, struct tls_client *tls, struct slice host, const char *protocol, struct err *e) {
-    if (host.len && host.ptr[host.len - 1] == '.') host.len--; /* certificates name hosts without it */
     struct stream_filter *f = tls_connect(tls, host, protocol, e);
     if (f) stream_filter(&c->s, f);
     return f != NULL;

@@ -1,21 +1,10 @@
 /* mail.c - the life of a mail: beginning, its connection, time, the end. See mail.h and mail_room.h. */
 #include "base/ascii.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "out/mail_room.h"
 #include "out/mailbox.h"
-
-/* Limits, to stand in base/limits.h. */
-/* For all of a mail where the asker says nothing: a few MB over a slow line. */
-#define LIMIT_MAIL_MS (15 * 60 * 1000)
-/* Recipients of one message: servers must take 100 (RFC 5321 4.5.3.1.8). */
-#define LIMIT_MAIL_RECIPIENTS 100
-/* User and password: some services hand out long tokens. */
-#define LIMIT_MAIL_SECRET 4096
-/* One line of a server's reply, all lines, all text. RFC 5321 says 512 bytes a line; the answer to EHLO has some 20 lines. */
-#define LIMIT_MAIL_REPLY_LINE  1024
-#define LIMIT_MAIL_REPLY_LINES 128
-#define LIMIT_MAIL_REPLY_BYTES 16384
 
 const char *mail_phase_words(enum mail_phase phase) {
     static const char *const words[] = {

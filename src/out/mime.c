@@ -8,6 +8,7 @@
  *
  * A boundary has "=_" in it, which neither base64 nor quoted-printable can bring forth, and 16 random bytes. */
 #include "out/mime.h"
+#include "base/limits.h"
 
 #include "base/hex.h"
 #include "base/mem.h"
@@ -16,13 +17,6 @@
 #include "out/mime_text.h"
 #include "protocols/date.h"
 #include "protocols/http_chars.h"
-
-/* Limits, to stand in base/limits.h. */
-/* A message without attached files. Servers seldom take more than 25 MB in all. */
-#define LIMIT_MIME_TEXT (32u << 20)
-/* Mailboxes in one field, attachments in one message. */
-#define LIMIT_MIME_MAILBOXES   100
-#define LIMIT_MIME_ATTACHMENTS 100
 
 #define NAME_MAX_BYTES 255 /* of an attached file */
 #define ID_MAX         200

@@ -1,17 +1,9 @@
 /* out.c - see out.h. Few connections rest at once, so the list is simply walked. */
 #include "out/out.h"
+#include "base/limits.h"
 
 #include "base/mem.h"
 #include "base/must.h"
-
-/* Limits, to stand in base/limits.h. */
-/* Requests and mails under way at once. With TLS some 100 KiB each; a board of 64 MB would not bear more. */
-#define LIMIT_OUT_REQUESTS 128
-/* Connections that rest: some 25 KiB each with TLS. Of one host only a few: it has limits too. */
-#define LIMIT_OUT_RESTING      16
-#define LIMIT_OUT_RESTING_HOST 4
-/* For how long. Servers give up after 5 to 75 s; beyond that reusing fails more often than it helps. */
-#define LIMIT_OUT_REST_MS 30000
 
 struct out {
     struct out_config config;

@@ -1,17 +1,12 @@
 /* proxy.c - see proxy.h. All texts are copied into one buffer; the slices point into it once it moves no more. */
 #include "out/proxy.h"
+#include "base/limits.h"
 
 #include "base/ascii.h"
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "protocols/url.h"
-
-/* Limits, to stand in base/limits.h. */
-/* The text of no_proxy. Real ones have some ten entries; each is looked at for every connection. */
-#define LIMIT_OUT_NO_PROXY 4096
-/* User and password of a URL: some services hand out long tokens. */
-#define LIMIT_OUT_USERINFO 2048
 
 struct proxies {
     struct proxy plain, secure; /* host empty: none */

@@ -1,19 +1,9 @@
 /* request.c - the life of a request: beginning, its hops and their connections, time, the end. See request.h and request_room.h. */
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "out/request_room.h"
 #include "protocols/http_chars.h"
-
-/* Limits, to stand in base/limits.h. */
-/* Within it some bytes must move while the other side is waited for, and its answer begin. */
-#define LIMIT_OUT_PACE_MS 60000
-/* An answer that is gathered in memory. */
-#define LIMIT_OUT_GATHERED (1u << 20)
-/* A file: a card's worth. */
-#define LIMIT_OUT_FILE (64ull << 30)
-/* Header fields of a request beside ours, and all their text. */
-#define LIMIT_OUT_FIELDS      64
-#define LIMIT_OUT_FIELD_BYTES (24u << 10)
 
 static const char *const phase_names[] = {
     [REQUEST_OPENING] = "the file to be sent was looked at",

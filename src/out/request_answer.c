@@ -3,17 +3,12 @@
  *
  * A body's bytes stay in the stream until whoever takes them has taken them: so a slow taker makes the server wait. `front` says
  * how many at the front of the stream are body and already known to the HTTP reader. */
+#include "base/limits.h"
 #include "base/must.h"
 #include "out/request_room.h"
 #include "protocols/date.h"
 #include "protocols/etag.h"
 #include "protocols/range.h"
-
-/* Limits, to stand in base/limits.h. */
-/* Body of a redirect that is read so that its connection can be used again; a longer one costs more than a new connection. */
-#define LIMIT_OUT_SKIPPED (64u << 10)
-/* What a compressed answer may grow to when it is handed out in pieces and the asker says nothing else. */
-#define LIMIT_OUT_DECODED (256u << 20)
 
 #define DECODE_TURN  8  /* pieces decoded in one callback: then others have their turn */
 #define STRONG_AFTER 60 /* seconds a Last-Modified must lie before Date to be a strong validator (RFC 9110 8.8.2.2) */

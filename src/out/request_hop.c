@@ -1,15 +1,12 @@
 /* request_hop.c - see request_hop.h. */
 #include "out/request_hop.h"
+#include "base/limits.h"
 
 #include "base/ascii.h"
 #include "base/mem.h"
 #include "out/reference.h"
 
 #include <stdio.h>
-
-/* Limits, to stand in base/limits.h. */
-/* A URL we ask for, or are sent to. Servers refuse request lines over 8 KiB; ours must fit LIMIT_HTTP1_LINE too. */
-#define LIMIT_OUT_URL 8000
 
 #define HOST_MAX 253
 

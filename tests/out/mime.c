@@ -143,6 +143,29 @@ TEST(header_fields_are_folded_and_encoded) {
     buf_release(&scratch);
 }
 
+TEST(encoded_words_begin_on_a_new_line_where_nothing_fits_any_more) {
+    char address[80];
+    struct mailbox list[2] = {
+        {.address = slice_of(address, 0)},
+        {.name = LIT("\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6"
+                     "\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5"
+                     "\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5"), /* 18 of 3 bytes: two words */
+         .address = LIT("b@x")}};
+    memset(address, 'a', sizeof address);
+    for (size_t len = 40; len < 75; len++) {
+        struct buf out;
+        buf_init(&out, 4096);
+        list[0].address.len = len;
+        mime_add_mailboxes(&out, "To", list, 2);
+        for (struct slice rest = buf_slice(&out); rest.len;) {
+            struct slice line = slice_cut(&rest, '\n');
+            bool words = line.len && memmem(line.ptr, line.len, "=?", 2);
+            if (!CHECK(line.len - 1 <= (words ? 76u : 78u))) tap_note("%.*s", (int)out.len, (const char *)out.ptr);
+        }
+        buf_release(&out);
+    }
+}
+
 TEST(no_line_break_gets_into_a_header) {
     struct err e = ERR_INIT;
     static const char *const bad[] = {"a\r\nBcc: x", "a\nb", "a\rb", "a\tb", "\x7f", "\xff", "a\x1b[0m"};
@@ -243,6 +266,7 @@ struct drain {
     struct buf got;
     bool open, over, failed;
     size_t most; /* taken at once */
+    bool slow;   /* once a call, and no more */
     bool swap;   /* the file is replaced by another once it was looked at */
 };
 
@@ -252,6 +276,7 @@ static void take(struct drain *d) {
         if (d->most) piece = slice_head(piece, d->most);
         buf_add(&d->got, piece);
         source_eat(&d->s, piece.len);
+        if (d->slow) break;
     }
     d->over = source_over(&d->s);
 }
@@ -324,6 +349,34 @@ TEST(a_file_in_base64_is_as_long_as_was_said_and_the_same_however_it_is_taken) {
         buf_release(&want);
         buf_release(&raw);
     }
+    loop_turn(loop, 0), loop_turn(loop, 0);
+    end();
+}
+
+TEST(a_file_whose_text_is_taken_late_loses_nothing) {
+    if (!begin()) return;
+    put_pattern("f", 3000); /* all of it becomes text at once, and the pump is done long before that is taken */
+    struct buf raw, want;
+    buf_init(&raw, 1 << 16);
+    buf_init(&want, 1 << 16);
+    fill(buf_room(&raw, 3000), 3000, 0);
+    buf_wrote(&raw, 3000);
+    mime_add_base64(&want, buf_slice(&raw));
+    buf_add(&want, LIT("tail"));
+    struct source_part parts[] = {{.file = {&port, "data", LIT("f")}, .base64 = true}, {.bytes = LIT("tail")}};
+    struct drain d = {
+        .s = {.call = drain_heard, .name = "the mail", .parts = parts, .part_n = 2}, .most = 100, .slow = true};
+    buf_init(&d.got, 1 << 16);
+    source_open(&d.s, loop);
+    for (unsigned i = 0; i < 2000 && !d.over; i++) {
+        loop_turn(loop, 5);
+        if (d.open && !d.over) take(&d);
+    }
+    CHECK(d.over && !d.failed);
+    CHECK_TEXT(buf_slice(&d.got), buf_slice(&want));
+    drain_release(&d);
+    buf_release(&raw);
+    buf_release(&want);
     loop_turn(loop, 0), loop_turn(loop, 0);
     end();
 }
@@ -625,8 +678,10 @@ TEST(any_allocation_may_fail) {
 
 TAP_MAIN(T(addresses_are_taken_or_refused_by_the_grammar), T(names_stand_in_front_of_addresses_plain_or_quoted),
          T(quoted_printable_keeps_lines_short_and_ends_them_well), T(header_fields_are_folded_and_encoded),
-         T(no_line_break_gets_into_a_header), T(a_simple_message_is_these_bytes),
+         T(encoded_words_begin_on_a_new_line_where_nothing_fits_any_more), T(no_line_break_gets_into_a_header),
+         T(a_simple_message_is_these_bytes),
          T(a_file_in_base64_is_as_long_as_was_said_and_the_same_however_it_is_taken),
-         T(files_alone_and_none_and_missing_ones), T(python_reads_names_subjects_and_texts_as_they_were_meant),
+         T(a_file_whose_text_is_taken_late_loses_nothing), T(files_alone_and_none_and_missing_ones),
+         T(python_reads_names_subjects_and_texts_as_they_were_meant),
          T(python_finds_html_and_attachments_from_memory_and_files),
          T(every_length_of_subject_and_name_survives_python), T(any_allocation_may_fail))
