@@ -54,7 +54,8 @@ static int64_t time_for(const struct http_conn *c, enum http_wait w) {
 bool http_conn_wait(struct http_conn *c, enum http_wait w) {
     bool good = true;
     if (w != c->wait || w == HTTP_WAIT_IDLE || w == HTTP_WAIT_FIRST) {
-        c->mark = moved(c, w);
+        /* What is written is only looked at when it is late: until then it costs no system call. */
+        c->mark = w == HTTP_WAIT_WRITE ? 0 : moved(c, w);
         good = stream_deadline(&c->s, loop_now_ms(c->server->loop) + time_for(c, w));
     }
     c->wait = w;
@@ -116,7 +117,7 @@ static void close_now(struct http_conn *c) {
         c->parser = NULL;
     }
     http_conn_account(c, 0);
-    c->mark = moved(c, c->wait);
+    c->mark = 0;
     stream_deadline(&c->s, loop_now_ms(s->loop) + s->limits.pace_ms);
     /* What the client still sends would make the kernel throw our answer away. */
     if (c->linger && !c->eof)
