@@ -159,33 +159,51 @@ bool file_read_path(const char *path, size_t most, struct buf *out, struct err *
     return false;
 }
 
-static bool sync_dir_of(int dir, const char *name, struct err *e) {
+/* The folder a name stands in, on a way without symlinks, and its last part; dir itself when it has none. -1 with the reason. */
+static int open_parent(int dir, const char *name, const char **last, struct err *e) {
     const char *slash = strrchr(name, '/');
-    int fd = dir;
-    if (slash) {
-        char folder[NAME_MOST + 1];
-        memcpy(folder, name, (size_t)(slash - name));
-        folder[slash - name] = 0;
-        fd = file_open(dir, folder, O_RDONLY | O_DIRECTORY, 0, e);
-        if (fd < 0) return false;
-    }
-    int failed = fault_next(FAULT_SYNC) ? -1 : fsync(fd);
+    *last = slash ? slash + 1 : name;
+    if (!slash) return dir;
+    char folder[NAME_MOST + 1];
+    memcpy(folder, name, (size_t)(slash - name));
+    folder[slash - name] = 0;
+    return file_open(dir, folder, O_RDONLY | O_DIRECTORY, 0, e);
+}
+
+static void close_parent(int dir, int parent) {
     int os = errno;
-    if (slash) close(fd);
-    return !failed || err_os(e, ERR_FILESYSTEM, os, "making a rename durable");
+    if (parent >= 0 && parent != dir) close(parent);
+    errno = os;
 }
 
 bool file_rename(int dir, const char *from, const char *to, struct err *e) {
     if (!check_name(from, e) || !check_name(to, e)) return false;
-    int failed = fault_next(FAULT_RENAME) ? -1 : renameat(dir, from, dir, to);
-    if (failed)
-        return err_os(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FILESYSTEM, errno, "renaming %s to %s", from, to);
-    return sync_dir_of(dir, to, e);
+    const char *old, *new;
+    int source = open_parent(dir, from, &old, e);
+    if (source < 0) return false;
+    int target = open_parent(dir, to, &new, e);
+    bool good = target >= 0;
+    if (good && (fault_next(FAULT_RENAME) || renameat(source, old, target, new)))
+        good = err_os(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FILESYSTEM, errno, "renaming %s to %s", from, to);
+    if (good && (fault_next(FAULT_SYNC) || fsync(target)))
+        good = err_os(e, ERR_FILESYSTEM, errno, "making a rename durable");
+    close_parent(dir, source);
+    close_parent(dir, target);
+    return good;
 }
 
 bool file_remove(int dir, const char *name, struct err *e) {
     if (!check_name(name, e)) return false;
-    int failed = fault_next(FAULT_UNLINK) ? -1 : unlinkat(dir, name, 0);
+    struct err why = ERR_INIT;
+    const char *last;
+    int parent = open_parent(dir, name, &last, &why);
+    if (parent < 0) {
+        if (why.code == ERR_NOT_FOUND) return true;
+        if (e) *e = why;
+        return false;
+    }
+    int failed = fault_next(FAULT_UNLINK) ? -1 : unlinkat(parent, last, 0);
+    close_parent(dir, parent);
     return !failed || errno == ENOENT || err_os(e, ERR_FILESYSTEM, errno, "removing %s", name);
 }
 

@@ -87,6 +87,14 @@ TEST(names_stay_beneath_their_directory) {
     CHECK(symlinkat("/etc", dir, "out") == 0 && symlinkat("/etc/passwd", dir, "link") == 0);
     CHECK(file_open(dir, "out/passwd", O_RDONLY, 0, &e) < 0 && e.code == ERR_FILESYSTEM);
     CHECK(file_open(dir, "link", O_RDONLY, 0, &e) < 0 && e.os == ELOOP);
+    /* Nor does renaming or removing follow a symlink on the way, also to a folder beneath. */
+    CHECK(mkdirat(dir, "real", 0700) == 0 && symlinkat("real", dir, "way") == 0);
+    CHECK(file_replace(dir, "real/f", LIT("here"), 0600, &e) && file_replace(dir, "g", LIT("g"), 0600, &e));
+    CHECK(!file_remove(dir, "way/f", &e) && !file_rename(dir, "way/f", "h", &e) && !file_rename(dir, "g", "way/f", &e));
+    CHECK(!file_replace(dir, "way/f", LIT("there"), 0600, &e));
+    CHECK(holds("real/f", LIT("here")) && holds("g", LIT("g")));
+    CHECK(file_rename(dir, "g", "real/g", &e) && holds("real/g", LIT("g")));
+    CHECK(file_remove(dir, "real/g", &e) && file_remove(dir, "real/g", &e) && file_remove(dir, "nowhere/g", &e));
     end();
 }
 
