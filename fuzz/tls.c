@@ -6,26 +6,9 @@
 #include "wire/tls.h"
 
 #include "base/must.h"
+#include "lib/box_pair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* For box.test, P-256, made for this file and used nowhere else. */
-static const char chain[] = "-----BEGIN CERTIFICATE-----\n"
-                            "MIIBiDCCAS6gAwIBAgIUCB+zfNfEGo+q+CwXLgFczH57OXMwCgYIKoZIzj0EAwIw\n"
-                            "DjEMMAoGA1UEAwwDYm94MCAXDTI2MTEyMTE0MzkwMloYDzIxMjYxMDI4MTQzOTAy\n"
-                            "WjAOMQwwCgYDVQQDDANib3gwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQGJqua\n"
-                            "LSEXfbwjgkNjf3rwQ1QjR2uZ4Q/OvbQOY24YU/zzXlkOUr6+PUCriIsY9ILSKYin\n"
-                            "hgjghCoRIFOsewuRo2gwZjAdBgNVHQ4EFgQUJRMviZLND7LZIiju8AebHfr1lkMw\n"
-                            "HwYDVR0jBBgwFoAUJRMviZLND7LZIiju8AebHfr1lkMwDwYDVR0TAQH/BAUwAwEB\n"
-                            "/zATBgNVHREEDDAKgghib3gudGVzdDAKBggqhkjOPQQDAgNIADBFAiBBiDLzplKo\n"
-                            "DeQSU0mJMlYrZF/TBluLqUs25iFEROz3pQIhANArIWawlhj1mrq8hyYAXlnLIXBt\n"
-                            "SkIv/5eXUKdYlInI\n"
-                            "-----END CERTIFICATE-----\n";
-static const char key[] = "-----BEGIN EC PRIVATE KEY-----\n"
-                          "MHcCAQEEIJT7cTGzjwTYbKYzZiOk8mi5yebGieXJlfu6051uyopToAoGCCqGSM49\n"
-                          "AwEHoUQDQgAEBiarmi0hF328I4JDY3968ENUI0drmeEPzr20DmNuGFP8815ZDlK+\n"
-                          "vj1Aq4iLGPSC0imIp4YI4IQqESBTrHsLkQ==\n"
-                          "-----END EC PRIVATE KEY-----\n";
 
 static void feed(struct loop *l, struct stream_filter *f, struct slice in, size_t step) {
     for (unsigned idle = 0; in.len && idle < 3;) {

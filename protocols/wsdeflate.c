@@ -11,42 +11,22 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "protocols/zmem.h"
 
 #include <zlib.h>
 
 #define PIECE       16384 /* the most that is asked of zlib at once */
 #define KEEP_CAP    512   /* bytes a message buffer may keep between messages */
-#define BLOCK_HEAD  16    /* in front of zlib's blocks: their size; keeps what follows aligned for anything */
 #define TAIL_LEN    4
 #define CLEAN_BLOCK 128 /* z_stream.data_type: a block has ended, it was not final, no bits are left over */
 
 static const uint8_t tail_bytes[TAIL_LEN] = {0x00, 0x00, 0xff, 0xff};
 
-/* --- zlib's memory --- */
-
-static voidpf get_block(voidpf opaque, uInt items, uInt size) {
-    (void)opaque;
-    if (size && items > (SIZE_MAX - BLOCK_HEAD) / size) return NULL;
-    size_t n = (size_t)items * size + BLOCK_HEAD;
-    uint8_t *p = mem_get(n);
-    if (!p) return NULL;
-    memcpy(p, &n, sizeof n);
-    return p + BLOCK_HEAD;
-}
-
-static void put_block(voidpf opaque, voidpf block) {
-    (void)opaque;
-    uint8_t *p = (uint8_t *)block - BLOCK_HEAD;
-    size_t n;
-    memcpy(&n, p, sizeof n);
-    mem_put(p, n);
-}
-
 static z_stream *make_stream(void) {
     z_stream *s = mem_get_zero(sizeof *s);
     if (!s) return NULL;
-    s->zalloc = get_block;
-    s->zfree = put_block;
+    s->zalloc = zmem_get;
+    s->zfree = zmem_put;
     return s;
 }
 

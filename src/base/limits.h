@@ -79,11 +79,15 @@
 #define LIMIT_HTTP_CACHED_FILE  (1u << 20)
 #define LIMIT_HTTP_CACHE        (8u << 20)
 #define LIMIT_HTTP_CACHED_FILES 2048
+/* Folders watched for files in memory; the disk hand has some more (LIMIT_DISK_WATCHES). Files elsewhere are looked at every time. */
+#define LIMIT_HTTP_FOLDERS 200
 /* How long a request waits for the disk hand: a card may stall for seconds. */
 #define LIMIT_HTTP_DISK_MS 20000
 /* A WebSocket message gathered for a handler. */
 #define LIMIT_HTTP_WS_MESSAGE (1u << 20)
 
+/* The body of POST /echo of `startbox serve`. */
+#define LIMIT_SERVE_ECHO (4u << 20)
 /* One file uploaded to `startbox serve --upload`: a card's worth; the disk may be full before. */
 #define LIMIT_SERVE_UPLOAD (64ull << 30)
 

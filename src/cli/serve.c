@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/file.h"
+#include "loop/listen.h"
 #include "warden/warden.h"
 #include "wire/tls.h"
 
@@ -72,7 +73,7 @@ static int add_door(struct serve_options *o, const char *address, bool tls) {
     struct address a;
     struct err e = ERR_INIT;
     if (!address_read(slice_str(address), &a, &e)) return refuse(e.text, NULL);
-    if (o->door_n == DOORS_MOST) return refuse("at most 8 addresses", NULL);
+    if (o->door_n == DOORS_MOST) return refuse("one address too many:", address);
     o->doors[o->door_n++] = (struct serve_door){address, tls};
     return 0;
 }

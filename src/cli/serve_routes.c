@@ -15,9 +15,8 @@
 
 #include <stdio.h>
 
-#define ECHO_MOST (4u << 20)
-#define TICK_MS   1000
-#define ROUTES    16
+#define TICK_MS 1000
+#define ROUTES  16
 
 struct feed {
     struct http_exchange *x;
@@ -298,7 +297,7 @@ struct serve_routes *serve_routes_new(struct loop *l, struct port *disk, bool fo
     }
     const unsigned get = HTTP_METHOD(HTTP1_METHOD_GET), post = HTTP_METHOD(HTTP1_METHOD_POST);
     add(r, (struct http_route){"/hello", false, HTTP_READING, 0, &hello_handler, r});
-    add(r, (struct http_route){"/echo", false, post, ECHO_MOST, &echo_handler, r});
+    add(r, (struct http_route){"/echo", false, post, LIMIT_SERVE_ECHO, &echo_handler, r});
     add(r, (struct http_route){"/ws/echo", false, get, 0, &websocket_begin_handler, &r->echo});
     add(r, (struct http_route){"/ws/all", false, get, 0, &websocket_begin_handler, &r->all});
     add(r, (struct http_route){"/events", false, get, 0, &events_handler, r});
@@ -311,7 +310,7 @@ struct serve_routes *serve_routes_new(struct loop *l, struct port *disk, bool fo
         add(r, (struct http_route){"/upload/", true, asking, 0, &http_upload_handler, &r->upload});
     }
 #ifdef STARTBOX_TEST
-    add(r, (struct http_route){"/fixture/", true, HTTP_READING | post, ECHO_MOST, &fixture_handler, r});
+    add(r, (struct http_route){"/fixture/", true, HTTP_READING | post, LIMIT_SERVE_ECHO, &fixture_handler, r});
 #endif
     if (folder) add(r, (struct http_route){"/", true, HTTP_READING, 0, &http_files_handler, r->files});
     return r;

@@ -3,8 +3,6 @@
 
 #include "base/must.h"
 
-#include <stdio.h>
-
 /* --- the list of those that wait for a request, by last use --- */
 
 void http_conn_unlist(struct http_conn *c) {
@@ -166,16 +164,8 @@ void *http_arg(const struct http_exchange *x) {
 void **http_mine(struct http_exchange *x) {
     return &x->mine;
 }
-struct http_server *http_server_of(const struct http_exchange *x) {
-    return x->conn->server;
-}
 enum http1_method http_method(const struct http_exchange *x) {
     return x->method;
-}
-
-bool http_peer(const struct http_exchange *x, struct address *a) {
-    *a = (struct address){.len = sizeof a->un};
-    return getpeername(x->conn->s.fd.fd, &a->any, &a->len) == 0;
 }
 
 void http_pause(struct http_exchange *x) {
@@ -191,14 +181,11 @@ void http_resume(struct http_exchange *x) {
 void http_conn_refuse_plain(struct http_conn *c, const struct err *e, bool head) {
     struct http_exchange plain = {.conn = c, .method = HTTP1_METHOD_OTHER, .phase = HTTP_ANSWER_DUE};
     struct http_head_text h;
-    char text[ERR_TEXT + 80];
-    int status = err_http(e);
-    int len = snprintf(text, sizeof text, "%d %s: %s%s%s%s\n", status, http1_status_name((unsigned)status), e->text,
-                       e->limit ? " (limit " : "", e->limit ? e->limit : "", e->limit ? ")" : "");
-    if (len < 0 || (size_t)len >= sizeof text) len = (int)sizeof text - 1;
+    char room[HTTP_ERROR_TEXT];
+    struct slice text = http_error_text(room, e);
     c->server->counts.refused++;
-    if (http_head_write(&plain, &h, (unsigned)status, LIT("text/plain; charset=utf-8"), LIT(""), (uint64_t)len) &&
-        stream_write(&c->s, slice_of(h.text, h.len)) && (head || stream_write(&c->s, slice_of(text, (size_t)len))))
+    if (http_head_write(&plain, &h, (unsigned)err_http(e), LIT("text/plain; charset=utf-8"), LIT(""), text.len) &&
+        stream_write(&c->s, slice_of(h.text, h.len)) && (head || stream_write(&c->s, text)))
         http_conn_close(c, true);
     else {
         c->closing = true;

@@ -53,7 +53,6 @@ struct files_folder {
     struct files_folder *parent; /* NULL: it is the root */
     bool changed;
 };
-#define FILES_FOLDERS 200 /* watched at once: the disk hand has some more */
 
 #define FILES_BUCKETS 256
 

@@ -179,7 +179,7 @@ struct files_folder *files_folder_of(struct http_files *f, struct slice path) {
     for (struct files_folder *d = f->folders; d; d = d->next)
         if (slice_eq(shared_slice(d->path), folder)) return d;
     struct files_folder *parent = folder.len ? files_folder_of(f, folder) : NULL;
-    if ((folder.len && !parent) || f->folder_n >= FILES_FOLDERS) return NULL;
+    if ((folder.len && !parent) || f->folder_n >= LIMIT_HTTP_FOLDERS) return NULL;
     struct files_folder *d = mem_get_zero(sizeof *d);
     if (!d || !(d->path = shared_new(folder))) {
         mem_put(d, sizeof *d);

@@ -111,14 +111,16 @@ void http_reply_shared(struct http_exchange *x, unsigned status, struct slice ty
         http_over(x);
 }
 
-void http_reply_error(struct http_exchange *x, const struct err *e) {
-    char text[ERR_TEXT + 80];
+struct slice http_error_text(char text[HTTP_ERROR_TEXT], const struct err *e) {
     int status = err_http(e);
-    const char *reason = http1_status_name((unsigned)status);
-    int len = e->limit ? snprintf(text, sizeof text, "%d %s: %s (limit %s)\n", status, reason, e->text, e->limit)
-                       : snprintf(text, sizeof text, "%d %s: %s\n", status, reason, e->text);
-    if (len < 0 || (size_t)len >= sizeof text) len = (int)sizeof text - 1;
-    http_reply(x, (unsigned)status, LIT("text/plain; charset=utf-8"), LIT(""), slice_of(text, (size_t)len));
+    int len = snprintf(text, HTTP_ERROR_TEXT, "%d %s: %s%s%s%s\n", status, http1_status_name((unsigned)status), e->text,
+                       e->limit ? " (limit " : "", e->limit ? e->limit : "", e->limit ? ")" : "");
+    return slice_of(text, len < HTTP_ERROR_TEXT ? (size_t)len : HTTP_ERROR_TEXT - 1);
+}
+
+void http_reply_error(struct http_exchange *x, const struct err *e) {
+    char text[HTTP_ERROR_TEXT];
+    http_reply(x, (unsigned)err_http(e), LIT("text/plain; charset=utf-8"), LIT(""), http_error_text(text, e));
 }
 
 void http_reply_canned(struct http_exchange *x, struct http_canned *c) {

@@ -5,6 +5,7 @@
 #include "http/server.h"
 
 #include "base/limits.h"
+#include "loop/listen.h"
 #include "protocols/date.h"
 
 enum http_wait {
@@ -112,6 +113,9 @@ struct http_head_text {
 };
 bool http_head_write(struct http_exchange *x, struct http_head_text *h, unsigned status, struct slice type,
                      struct slice fields, uint64_t length);
+/* What is said about an error: status, sentence, limit. */
+#define HTTP_ERROR_TEXT (ERR_TEXT + 80)
+struct slice http_error_text(char text[HTTP_ERROR_TEXT], const struct err *e);
 void http_date_refresh(struct http_server *s);
 /* The exchange is answered; what becomes of the connection is decided. */
 void http_over(struct http_exchange *x);

@@ -190,7 +190,3 @@ void http_server_free(struct http_server *s) {
 struct http_counts http_server_counts(const struct http_server *s) {
     return s->counts;
 }
-
-struct loop *http_server_loop(const struct http_server *s) {
-    return s->loop;
-}

@@ -16,7 +16,6 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
-#include "loop/listen.h"
 #include "loop/stream.h"
 #include "protocols/http1.h"
 
@@ -90,17 +89,13 @@ void http_server_free(struct http_server *s);
 /* No new connections; every old one is gone after one more turn. */
 void http_server_abort(struct http_server *s);
 struct http_counts http_server_counts(const struct http_server *s);
-struct loop *http_server_loop(const struct http_server *s);
 
 /* --- in a handler --- */
 
 void *http_arg(const struct http_exchange *x); /* of the route */
 /* A place for what the handler keeps about this exchange. */
 void **http_mine(struct http_exchange *x);
-struct http_server *http_server_of(const struct http_exchange *x);
 enum http1_method http_method(const struct http_exchange *x);
-/* Who is at the other end; asked of the kernel. */
-bool http_peer(const struct http_exchange *x, struct address *a);
 
 /* The body comes no faster than it can be used. */
 void http_pause(struct http_exchange *x);

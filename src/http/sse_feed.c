@@ -16,7 +16,3 @@ bool sse_feed_send(struct http_exchange *x, const struct sse_message *m) {
     buf_release(&text);
     return good;
 }
-
-bool sse_feed_ping(struct http_exchange *x) {
-    return http_body(x, LIT(":\n\n"));
-}

@@ -14,7 +14,5 @@ void sse_feed_open(struct http_exchange *x);
 /* One event. False: it breaks the grammar or there is no memory for it; or the reader does not read (limit "out"), then the
  * connection is over and `gone` comes. */
 bool sse_feed_send(struct http_exchange *x, const struct sse_message *m);
-/* Keeps proxies and clients from taking the feed for dead. */
-bool sse_feed_ping(struct http_exchange *x);
 
 #endif

@@ -2,10 +2,10 @@
 #include "out/coding.h"
 
 #include "base/mem.h"
+#include "protocols/zmem.h"
 
 #include <zlib.h>
 
-#define BLOCK_HEAD  16 /* in front of zlib's blocks: their size; keeps what follows aligned for anything */
 #define WINDOW_GZIP (16 + MAX_WBITS)
 
 enum coding_state {
@@ -38,24 +38,6 @@ bool coding_from(const struct http_field *fields, size_t n, enum coding_kind *ki
     return true;
 }
 
-static voidpf get_block(voidpf opaque, uInt items, uInt size) {
-    (void)opaque;
-    if (size && items > (SIZE_MAX - BLOCK_HEAD) / size) return NULL;
-    size_t n = (size_t)items * size + BLOCK_HEAD;
-    uint8_t *p = mem_get(n);
-    if (!p) return NULL;
-    memcpy(p, &n, sizeof n);
-    return p + BLOCK_HEAD;
-}
-
-static void put_block(voidpf opaque, voidpf block) {
-    (void)opaque;
-    uint8_t *p = (uint8_t *)block - BLOCK_HEAD;
-    size_t n;
-    memcpy(&n, p, sizeof n);
-    mem_put(p, n);
-}
-
 struct coding *coding_new(enum coding_kind kind, struct err *e) {
     struct coding *c = mem_get(sizeof *c);
     if (!c) {
@@ -65,7 +47,7 @@ struct coding *coding_new(enum coding_kind kind, struct err *e) {
     c->kind = kind;
     c->state = CODING_FRESH;
     c->made = false;
-    c->z = (z_stream){.zalloc = get_block, .zfree = put_block};
+    c->z = (z_stream){.zalloc = zmem_get, .zfree = zmem_put};
     return c;
 }
 

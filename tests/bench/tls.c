@@ -7,30 +7,13 @@
  * all rounds, which strangers on the machine disturb least; nothing fails for being slow. */
 #include "wire/tls.h"
 #include "base/rng.h"
+#include "lib/box_pair.h"
 #include "wire/tls_room.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define ROUNDS 200
-
-/* For box.test, P-256; the pair of fuzz/tls.c. */
-static const char chain[] = "-----BEGIN CERTIFICATE-----\n"
-                            "MIIBiDCCAS6gAwIBAgIUCB+zfNfEGo+q+CwXLgFczH57OXMwCgYIKoZIzj0EAwIw\n"
-                            "DjEMMAoGA1UEAwwDYm94MCAXDTI2MTEyMTE0MzkwMloYDzIxMjYxMDI4MTQzOTAy\n"
-                            "WjAOMQwwCgYDVQQDDANib3gwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQGJqua\n"
-                            "LSEXfbwjgkNjf3rwQ1QjR2uZ4Q/OvbQOY24YU/zzXlkOUr6+PUCriIsY9ILSKYin\n"
-                            "hgjghCoRIFOsewuRo2gwZjAdBgNVHQ4EFgQUJRMviZLND7LZIiju8AebHfr1lkMw\n"
-                            "HwYDVR0jBBgwFoAUJRMviZLND7LZIiju8AebHfr1lkMwDwYDVR0TAQH/BAUwAwEB\n"
-                            "/zATBgNVHREEDDAKgghib3gudGVzdDAKBggqhkjOPQQDAgNIADBFAiBBiDLzplKo\n"
-                            "DeQSU0mJMlYrZF/TBluLqUs25iFEROz3pQIhANArIWawlhj1mrq8hyYAXlnLIXBt\n"
-                            "SkIv/5eXUKdYlInI\n"
-                            "-----END CERTIFICATE-----\n";
-static const char key[] = "-----BEGIN EC PRIVATE KEY-----\n"
-                          "MHcCAQEEIJT7cTGzjwTYbKYzZiOk8mi5yebGieXJlfu6051uyopToAoGCCqGSM49\n"
-                          "AwEHoUQDQgAEBiarmi0hF328I4JDY3968ENUI0drmeEPzr20DmNuGFP8815ZDlK+\n"
-                          "vj1Aq4iLGPSC0imIp4YI4IQqESBTrHsLkQ==\n"
-                          "-----END EC PRIVATE KEY-----\n";
 
 enum { FULL_X25519, FULL_P256, RESUMED, SHAKES };                                          /* what kind of handshake, */
 enum { OURS, LIMIT = SHAKES, NAIVE = 2 * SHAKES, SIGN = 3 * SHAKES, X25519, P256, KINDS }; /* and whose */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "http/server.h"
 #include "lib/tap.h"
+#include "loop/listen.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,27 +1,10 @@
 /* request.c - requests against servers of the test: what is sent, what is understood, compression. Beside it: connections, proxies
  * and TLS in request_ways.c, redirects in request_redirects.c, files in request_files.c, time and memory in request_trouble.c. */
-#include "out/asker.h"
+#include "out/one_host.h"
 
 #include "out/coding.h"
 
 #include <zlib.h>
-
-static struct host host;
-static struct answers answers;
-
-static void begin(void (*answer)(struct visit *, struct slice)) {
-    stage_begin(false);
-    answers_open(&answers, &host, false, answer);
-}
-
-static void end(void) {
-    answers_close(&answers, &host);
-    stage_end();
-}
-
-static const char *here(const char *path) {
-    return url_of("http://box.test:%u%s", host_port(&host), path);
-}
 
 /* --- what is sent --- */
 

@@ -1,22 +1,5 @@
 /* request_redirects.c - requests that are sent elsewhere: methods, bodies, secrets, limits, places that are none. */
-#include "out/asker.h"
-
-static struct host host;
-static struct answers answers;
-
-static void begin(void (*answer)(struct visit *, struct slice)) {
-    stage_begin(false);
-    answers_open(&answers, &host, false, answer);
-}
-
-static void end(void) {
-    answers_close(&answers, &host);
-    stage_end();
-}
-
-static const char *here(const char *path) {
-    return url_of("http://box.test:%u%s", host_port(&host), path);
-}
+#include "out/one_host.h"
 
 struct bend {
     unsigned status;

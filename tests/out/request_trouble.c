@@ -1,26 +1,9 @@
 /* request_trouble.c - requests that take too long, are stopped anywhere, are too many, or run out of memory. */
-#include "out/asker.h"
+#include "out/one_host.h"
 
 #include "lib/faults.h"
 
 #include <zlib.h>
-
-static struct host host;
-static struct answers answers;
-
-static void begin(void (*answer)(struct visit *, struct slice)) {
-    stage_begin(false);
-    answers_open(&answers, &host, false, answer);
-}
-
-static void end(void) {
-    answers_close(&answers, &host);
-    stage_end();
-}
-
-static const char *here(const char *path) {
-    return url_of("http://box.test:%u%s", host_port(&host), path);
-}
 
 static void answer_pattern(struct visit *v, struct slice request) {
     const uint8_t *at = memmem(request.ptr, request.len, "/", 1);
