@@ -66,6 +66,32 @@
 /* Listeners one warden keeps. */
 #define LIMIT_LISTENERS 64
 
+/* state */
+/* One revision as CBOR: it is encoded and summed in one callback, some 4 ms. A package's entry with its manifest is some 100 KiB;
+ * what is larger is a blob, and no state. */
+#define LIMIT_STATE_REVISION (4u << 20)
+/* Committed and not yet durable: a card that stalls for seconds. Beyond it commits are refused until it has caught up. */
+#define LIMIT_STATE_PENDING (16u << 20)
+/* A segment of the journal: some thousand commits; a start reads it in some milliseconds. */
+#define LIMIT_STATE_SEGMENT (1u << 20)
+/* The journal is let grow to this before a snapshot is due, or to the snapshot's own size if that is more. */
+#define LIMIT_STATE_JOURNAL (2u << 20)
+/* Bytes of a snapshot: more than fits the memory of any board this is for. */
+#define LIMIT_STATE_SNAPSHOT (1u << 30)
+/* Files in a store's folder: two snapshots, and segments of at most as much as the larger one. */
+#define LIMIT_STATE_FILES 4096
+/* Owners of branches: one bit each. */
+#define LIMIT_STATE_OWNERS 64
+/* Watches at once: every connection may have some. */
+#define LIMIT_STATE_WATCHES 20000
+/* Watchers told in one turn: some 0.3 ms. */
+#define LIMIT_STATE_SPREAD 512
+/* Revisions kept for those who come back: a phone that slept for some minutes. About so many bytes of them. */
+#define LIMIT_STATE_HISTORY       4096
+#define LIMIT_STATE_HISTORY_BYTES (1u << 20)
+/* Bytes encoded, written or summed in one slice of long work. */
+#define LIMIT_STATE_SLICE (48u << 10)
+
 /* http */
 /* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
 #define LIMIT_HTTP_CONNECTIONS 12000
@@ -152,6 +178,8 @@
 #define LIMIT_DISK_LIST 256
 /* Files kept open for writing: the journal's segments and a few more. */
 #define LIMIT_DISK_FILES 8
+/* Files held against other processes: one a store. */
+#define LIMIT_DISK_LOCKS 4
 /* Pumps at once: each takes two descriptors, of some 1000 a process has. */
 #define LIMIT_DISK_PUMPS 192
 /* Folders watched at once: each is kernel memory, and a user has 8192 by default. */

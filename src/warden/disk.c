@@ -220,6 +220,7 @@ int disk_hand(int link_fd, const struct jail_root *roots, const char *const *nam
     d->root_n = root_n;
     d->inotify = -1;
     for (size_t i = 0; i < LIMIT_DISK_FILES; i++) d->files[i].fd = -1;
+    for (size_t i = 0; i < LIMIT_DISK_LOCKS; i++) d->locks[i].fd = -1;
     if (begin(d, link_fd, jail, &e))
         code = loop_run(d->loop);
     else
@@ -228,6 +229,8 @@ int disk_hand(int link_fd, const struct jail_root *roots, const char *const *nam
     obey_stop(&d->obey);
     for (size_t i = 0; i < LIMIT_DISK_FILES; i++)
         if (d->files[i].fd >= 0) forget(&d->files[i]);
+    for (size_t i = 0; i < LIMIT_DISK_LOCKS; i++)
+        if (d->locks[i].fd >= 0) forget(&d->locks[i]);
     if (d->inotify >= 0) close(d->inotify);
     loop_free(d->loop);
     mem_put(d, sizeof *d);

@@ -32,6 +32,7 @@ struct disk {
     unsigned root_n;
     struct disk_file files[LIMIT_DISK_FILES];
     uint64_t uses;
+    struct disk_file locks[LIMIT_DISK_LOCKS];
     int inotify; /* -1: nobody has watched yet */
     bool inotify_told;
     struct disk_watch watches[LIMIT_DISK_WATCHES];

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -23,7 +24,11 @@
 #define ARGS(list) .args = (list), .arg_n = sizeof(list) / sizeof(list)[0]
 
 static const struct verb_arg path_args[] = {ROOT, PATH("path")};
-static const struct verb_arg read_args[] = {ROOT, PATH("path"), NUMBER("most", 0, LIMIT_DISK_BYTES)};
+static const struct verb_arg read_args[] = {
+    ROOT,
+    PATH("path"),
+    NUMBER("most", 0, LIMIT_DISK_BYTES),
+    {.key = "at", .type = VERB_U64, .optional = true, .max = INT64_MAX - LIMIT_DISK_BYTES}};
 static const struct verb_arg write_args[] = {ROOT,
                                              PATH("path"),
                                              NUMBER("at", 0, INT64_MAX - LIMIT_DISK_BYTES),
@@ -52,7 +57,7 @@ static const struct verb_arg seal_args[] = {NUMBER("push", 1, INT64_MAX), NUMBER
 
 static const struct verb rows[] = {
     {.name = "disk.stat", .who = VERB_DISK, ARGS(path_args), .about = "Tells size and time of a file or folder."},
-    {.name = "disk.read", .who = VERB_DISK, ARGS(read_args), .about = "Reads a small file whole."},
+    {.name = "disk.read", .who = VERB_DISK, ARGS(read_args), .about = "Reads a small file whole, or a piece of one."},
     {.name = "disk.write",
      .who = VERB_DISK,
      ARGS(write_args),
@@ -82,6 +87,7 @@ static const struct verb rows[] = {
      .who = VERB_DISK,
      ARGS(seal_args),
      .about = "Says how long a pushed file is: it may be finished."},
+    {.name = "disk.lock", .who = VERB_DISK, ARGS(path_args), .about = "Holds a file against every other process."},
 };
 
 const struct verb *disk_rows(unsigned *n) {
@@ -122,13 +128,15 @@ static bool do_read(struct disk *d, struct obey_ask *ask, struct err *e) {
     if (fd < 0) return disk_about(d, p.root, p.path, e);
     static_assert(LIMIT_DISK_BYTES <= LOOP_SCRATCH, "a small file fits the scratch");
     ssize_t n = -1;
-    if ((uint64_t)st.st_size > most)
+    uint64_t at = 0;
+    bool piece = val_as_u64(val_get(ask->args, LIT("at")), &at);
+    if (!piece && (uint64_t)st.st_size > most)
         err_limit(e, "file", most, ERR_NOWHERE);
     else
-        n = file_read_at(fd, loop_scratch(d->loop), (size_t)st.st_size, 0, e);
+        n = file_read_at(fd, loop_scratch(d->loop), (size_t)most, at, e);
     close(fd);
     if (n < 0) return disk_about(d, p.root, p.path, e);
-    st.st_size = n; /* it may have shrunk meanwhile */
+    if (!piece) st.st_size = n; /* it may have changed meanwhile */
     ask->result = disk_describe(&st);
     val_set_str(&ask->result, "bytes", val_of_bytes(slice_of(loop_scratch(d->loop), (size_t)n)));
     return true;
@@ -350,12 +358,48 @@ static bool do_unwatch(struct disk *d, struct obey_ask *ask, struct err *e) {
     return err_set(e, ERR_NOT_FOUND, "there is no watch %llu", (unsigned long long)number);
 }
 
+/* --- holding a file --- */
+
+static bool take_lock(struct disk *d, const struct disk_place *p, struct disk_file *lock, struct err *e) {
+    struct stat st;
+    int fd = disk_open(p->folder, p->base, O_RDWR | O_CREAT, false, &st, e);
+    if (fd < 0) return disk_about(d, p->root, p->path, e);
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        int os = errno;
+        close(fd);
+        if (os == EWOULDBLOCK) return err_set(e, ERR_DUPLICATE, "%s is held by another process", p->path);
+        return err_os(e, ERR_FILESYSTEM, os, "holding %s", p->path);
+    }
+    lock->fd = fd;
+    lock->root = p->root;
+    memcpy(lock->path, p->path, strlen(p->path) + 1);
+    return true;
+}
+
+static bool do_lock(struct disk *d, struct obey_ask *ask, struct err *e) {
+    struct disk_place p;
+    struct disk_file *free_lock = NULL;
+    if (!disk_place_open(d, ask->args, "path", true, &p, e)) return false;
+    bool held = false;
+    for (size_t i = 0; i < LIMIT_DISK_LOCKS && !held; i++) {
+        struct disk_file *l = &d->locks[i];
+        if (l->fd < 0)
+            free_lock = l;
+        else
+            held = l->root == p.root && !strcmp(l->path, p.path);
+    }
+    bool good =
+        held || (free_lock ? take_lock(d, &p, free_lock, e) : err_limit(e, "locks", LIMIT_DISK_LOCKS, ERR_NOWHERE));
+    disk_place_close(d, &p);
+    return good && succeed(ask);
+}
+
 /* --- all of them --- */
 
 /* In the order of the rows. */
 static bool (*const acts[])(struct disk *d, struct obey_ask *ask, struct err *e) = {
     do_stat,   do_read,  do_write, do_sync,    do_replace, do_rename, do_remove, do_folder,
-    disk_list, do_space, do_watch, do_unwatch, disk_pull,  disk_push, disk_seal,
+    disk_list, do_space, do_watch, do_unwatch, disk_pull,  disk_push, disk_seal, do_lock,
 };
 static_assert(sizeof acts / sizeof acts[0] == sizeof rows / sizeof rows[0], "each row has its act");
 

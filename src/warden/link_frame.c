@@ -179,9 +179,11 @@ int link_frame_take_fd(struct link_frame *f, unsigned i) {
 
 /* A limit's name must outlive the frame it came in. */
 static const char *known_limit(struct slice name) {
-    static const char *const names[] = {
-        "quota",     "file",  "link frame", "link depth", "link queue", "link descriptors",         "calls", "jobs",
-        "listeners", "pumps", "watches",    "path",       "roots",      "descriptors a child keeps"};
+    static const char *const names[] = {"quota",      "file",       "link frame",
+                                        "link depth", "link queue", "link descriptors",
+                                        "calls",      "jobs",       "listeners",
+                                        "pumps",      "watches",    "locks",
+                                        "path",       "roots",      "descriptors a child keeps"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (slice_eq(name, slice_str(names[i]))) return names[i];
     return name.len ? "of the other end" : NULL;

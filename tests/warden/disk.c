@@ -5,6 +5,7 @@
 #include "lib/faults.h"
 #include "warden/disk_room.h"
 
+#include <sys/file.h>
 #include <sys/inotify.h>
 
 /* --- the verbs --- */
@@ -94,6 +95,51 @@ TEST(bytes_are_written_in_place_and_files_stay_open) {
                VAL_MAP_OF({"root", val_of_str("data")}, {"from", val_of_str("d")}, {"to", val_of_str("e")})));
     CHECK(!does("disk.write", VAL_MAP_OF(AT("data", "d/j"), {"at", val_of_u64(0)}, {"bytes", val_of_bytes(LIT("x"))})));
     CHECK(holds("e/j", LIT("in d")) && err.code == ERR_NOT_FOUND);
+    end();
+}
+
+TEST(a_piece_of_a_file_is_read_from_any_offset) {
+    if (!begin()) return;
+    struct reply r;
+    put_file(data_dir, "long", LIT("0123456789"));
+    static const struct {
+        uint64_t at, most;
+        const char *want;
+    } cases[] = {{0, 4, "0123"}, {4, 4, "4567"}, {8, 4, "89"},
+                 {10, 4, ""},    {11, 4, ""},    {INT64_MAX - LIMIT_DISK_BYTES, 1, ""},
+                 {3, 0, ""}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CHECK(
+            ask(&r, "disk.read",
+                VAL_MAP_OF(AT("data", "long"), {"most", val_of_u64(cases[i].most)}, {"at", val_of_u64(cases[i].at)})));
+        CHECK_TEXT(val_as_bytes(val_get(&r.result, LIT("bytes"))), slice_str(cases[i].want));
+        CHECK_INT(u64_of(&r, "size"), 10);
+        reply_release(&r);
+    }
+    CHECK(refuses("disk.read", VAL_MAP_OF(AT("data", "long"), {"most", val_of_u64(65537)}, {"at", val_of_u64(0)})) ==
+          ERR_INVALID);
+    end();
+}
+
+TEST(a_locked_file_is_held_against_other_processes_until_the_hand_ends) {
+    if (!begin()) return;
+    CHECK(does("disk.lock", VAL_MAP_OF(AT("data", "lock"))) && does("disk.lock", VAL_MAP_OF(AT("data", "lock"))));
+    int fd = openat(data_dir, "lock", O_RDWR | O_CLOEXEC);
+    CHECK(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK);
+    CHECK_INT(hand_end(), 0);
+    CHECK(flock(fd, LOCK_EX | LOCK_NB) == 0);
+    if (!hand_begin(NULL)) return;
+    CHECK(refuses("disk.lock", VAL_MAP_OF(AT("data", "lock"))) == ERR_DUPLICATE);
+    CHECK(strstr(err.text, "held by another process") != NULL);
+    close(fd);
+    CHECK(does("disk.lock", VAL_MAP_OF(AT("data", "lock"))));
+    for (unsigned i = 1; i < LIMIT_DISK_LOCKS; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "lock%u", i);
+        CHECK(does("disk.lock", VAL_MAP_OF(AT("data", name))));
+    }
+    CHECK(refuses("disk.lock", VAL_MAP_OF(AT("data", "more"))) == ERR_LIMIT && !strcmp(err.limit, "locks"));
+    CHECK(refuses("disk.lock", VAL_MAP_OF(AT("ro", "lock"))) == ERR_AUTHORIZATION);
     end();
 }
 
@@ -575,8 +621,9 @@ TEST(every_row_and_argument_stands_in_the_page_about_hands) {
 }
 
 TAP_MAIN(T(small_files_are_written_read_replaced_renamed_and_removed),
-         T(bytes_are_written_in_place_and_files_stay_open), T(folders_are_listed_in_order_page_by_page),
-         T(changes_in_a_watched_folder_are_there_before_the_next_request),
+         T(bytes_are_written_in_place_and_files_stay_open), T(a_piece_of_a_file_is_read_from_any_offset),
+         T(a_locked_file_is_held_against_other_processes_until_the_hand_ends),
+         T(folders_are_listed_in_order_page_by_page), T(changes_in_a_watched_folder_are_there_before_the_next_request),
          T(nothing_is_written_beneath_a_root_that_must_only_be_read), T(paths_out_of_grammar_are_refused_by_every_verb),
          T(symlinks_are_not_followed_and_pipes_not_waited_for), T(whatever_it_is_asked_it_refuses_and_goes_on),
          T(a_journal_write_is_one_write_and_one_sync_and_nothing_else),
