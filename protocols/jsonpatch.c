@@ -180,17 +180,28 @@ static bool key_is_text(void *arg, const struct val *key, const struct val *was,
 
 static bool diff(struct differ *d, const struct val *was, const struct val *is) {
     if (val_same(was, is)) return true;
-    if (was->kind == VAL_MAP && is->kind == VAL_MAP && val_diff_maps(was, is, key_is_text, NULL))
+    if (was->kind == VAL_MAP && is->kind == VAL_MAP && val_same_order(was, is) &&
+        val_diff_maps(was, is, key_is_text, NULL))
         return val_diff_maps(was, is, diff_entry, d);
     if (was->kind == VAL_ARRAY && is->kind == VAL_ARRAY) return diff_arrays(d, was, is);
     if (was->kind < VAL_ARRAY && val_equal(was, is)) return true;
     return emit(d, JSONPATCH_REPLACE, is);
 }
 
-bool jsonpatch_diff(const struct val *was, const struct val *is, struct val *ops, struct err *e) {
+bool jsonpatch_diff_at(struct slice pointer, const struct val *was, const struct val *is, struct val *ops,
+                       struct err *e) {
     struct differ d = {.ops = ops};
     buf_init(&d.path, SIZE_MAX / 2);
-    diff(&d, was, is);
+    if (!buf_add(&d.path, pointer))
+        d.failed = true;
+    else if (!val_is_none(was) && !val_is_none(is))
+        diff(&d, was, is);
+    else if (!val_is_none(was) || !val_is_none(is))
+        emit(&d, val_is_none(is) ? JSONPATCH_REMOVE : JSONPATCH_ADD, is);
     buf_release(&d.path);
     return !d.failed || err_nomem(e, "a patch");
+}
+
+bool jsonpatch_diff(const struct val *was, const struct val *is, struct val *ops, struct err *e) {
+    return jsonpatch_diff_at(LIT(""), was, is, ops, e);
 }

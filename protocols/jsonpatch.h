@@ -3,7 +3,7 @@
  *
  * Applying: the six operations. "test" compares numbers by their worth (1 equals 1.0). Unknown members are ignored.
  * Making: only add, remove and replace, parents before children; what both versions share is skipped, so the cost follows
- *   the change. Applied to the old version the list gives the new one (but for the order of map keys).
+ *   the change. Applied to the old version the list gives the new one exactly; a map whose keys changed places is replaced.
  * Limits: struct jsonpatch_limits. `copied` bounds what "copy" may multiply: each operation can double a document.
  * Tried: tests/protocols/jsonpatch, fuzz/jsonpatch, `startbox codec jsonpatch`. */
 #ifndef PROTOCOLS_JSONPATCH_H
@@ -33,5 +33,8 @@ bool jsonpatch_apply(struct val *doc, const struct val *patch, const struct json
 
 /* Appends to *ops (an array the caller owns) what turns `was` into `is`. What has no text key is replaced as a whole. */
 bool jsonpatch_diff(const struct val *was, const struct val *is, struct val *ops, struct err *e);
+/* The same of what stands at a pointer of both; &val_none: nothing does. */
+bool jsonpatch_diff_at(struct slice pointer, const struct val *was, const struct val *is, struct val *ops,
+                       struct err *e);
 
 #endif

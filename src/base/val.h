@@ -246,6 +246,9 @@ struct val *val_edit_at(struct val *array, size_t index, unsigned below);
  * changed, in the order of `was`; then what was added, in the order of `is`. Stops and returns false when each does. */
 typedef bool val_diff_fn(void *arg, const struct val *key, const struct val *was, const struct val *is);
 bool val_diff_maps(const struct val *was, const struct val *is, val_diff_fn *each, void *arg);
+/* Whether removing, replacing and adding entries leads from one map to the other, order and all: what both have stands in the same
+ * order, and what only `is` has stands behind it. Costs what changed when one was made from the other. */
+bool val_same_order(const struct val *was, const struct val *is);
 /* How many leading and trailing elements are the very same in both arrays (together at most the shorter's count). */
 void val_diff_arrays(const struct val *was, const struct val *is, size_t *head, size_t *tail);
 

@@ -93,6 +93,57 @@ bool val_diff_maps(const struct val *was, const struct val *is, val_diff_fn *eac
     return true;
 }
 
+/* --- order --- */
+
+/* Entry by entry: the keys of both must come in the same order, and no new key in front of one that was there. */
+static bool same_order_slowly(const struct val *was, const struct val *is) {
+    struct val_iter old = val_iter(was);
+    bool added = false;
+    for (struct val_iter it = val_iter(is); val_next(&it);) {
+        if (val_is_none(val_get_key(was, it.key))) {
+            added = true;
+            continue;
+        }
+        if (added) return false;
+        do {
+            if (!val_next(&old)) return false;
+        } while (!val_key_eq(old.key, it.key));
+    }
+    return true;
+}
+
+struct order {
+    const struct val_tree *was;
+};
+
+/* A version made from another keeps the numbers of its entries, and gives new ones higher numbers. */
+static bool keeps_number(void *arg, const struct map_item *m) {
+    const struct order *o = arg;
+    const struct map_item *old = val_tree_find(o->was, &m->key);
+    return old ? old->seq == m->seq : m->seq >= o->was->next_seq;
+}
+
+static bool pass_by(void *arg, const struct map_item *m) {
+    (void)arg, (void)m;
+    return true;
+}
+
+bool val_same_order(const struct val *was, const struct val *is) {
+    if (val_same(was, is)) return true;
+    if (was->form == VAL_FORM_TREE && is->form == VAL_FORM_TREE) {
+        struct order o = {val_tree(was)};
+        const struct bt_walk walk = {pass_by, keeps_number, &o};
+        if (bt_unshared(&val_tree(was)->main, &val_tree(is)->main, &walk)) return true;
+    } else if (val_count(was) <= val_count(is)) {
+        /* As a rule no key goes away, and new ones are behind. */
+        struct val_iter a = val_iter(was), b = val_iter(is);
+        while (val_next(&a) && val_next(&b) && val_key_eq(a.key, b.key)) {
+        }
+        if (a.index == val_count(was) && b.index == a.index && (!a.index || val_key_eq(a.key, b.key))) return true;
+    }
+    return same_order_slowly(was, is);
+}
+
 /* How many elements from the position on (tail: before it, counted from the end) are the very same. */
 static size_t same_run(const struct val *was, const struct val *is, size_t most, bool tail) {
     size_t n = val_count(was), m = val_count(is), run = 0;

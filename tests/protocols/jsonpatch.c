@@ -1,5 +1,6 @@
 /* jsonpatch.c - RFC 6901 and RFC 6902. The public suites run in vectors.c; these are cases of our own. */
 #include "protocols/jsonpatch.h"
+#include "protocols/cbor.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -207,6 +208,17 @@ static void mutate(struct val *v, unsigned depth) {
     }
 }
 
+/* Equal with the order of map keys. */
+static bool same_bytes(const struct val *a, const struct val *b) {
+    struct buf x, y;
+    buf_init(&x, 1 << 24);
+    buf_init(&y, 1 << 24);
+    bool same = cbor_write(&x, a, NULL) && cbor_write(&y, b, NULL) && slice_eq(buf_slice(&x), buf_slice(&y));
+    buf_release(&x);
+    buf_release(&y);
+    return same;
+}
+
 TEST(the_difference_applied_to_the_old_gives_the_new) {
     rng_use_seed(3);
     struct jsonpatch_limits many = {.ops = 100000, .copied = 0};
@@ -218,7 +230,7 @@ TEST(the_difference_applied_to_the_old_gives_the_new) {
         struct val ops = val_empty_array(), made = val_ref(&was);
         struct err e = ERR_INIT;
         CHECK(jsonpatch_diff(&was, &is, &ops, &e));
-        CHECK(jsonpatch_apply(&made, &ops, &many, &e) && val_equal(&made, &is));
+        CHECK(jsonpatch_apply(&made, &ops, &many, &e) && val_equal(&made, &is) && same_bytes(&made, &is));
         for (struct val_iter it = val_iter(&ops); val_next(&it);) {
             enum jsonpatch_op op;
             CHECK(jsonpatch_op_from(val_as_text(val_get(it.value, LIT("op"))), &op) && op <= JSONPATCH_REPLACE);
@@ -235,6 +247,7 @@ TEST(the_difference_applied_to_the_old_gives_the_new) {
 TEST(the_difference_says_no_more_than_what_changed) {
     struct val was = statedoc_make(100, 8), is = val_ref(&was), ops = val_empty_array();
     struct err e = ERR_INIT;
+    CHECK(val_same_order(&was, &is));
     CHECK(jsonptr_change(&is, JSONPTR_REPLACE, LIT("/packageData/package-77/statusInfo/desired/main"),
                          val_of_str("stopped"), &e));
     CHECK(jsonptr_change(&is, JSONPTR_ADD, LIT("/ui/new"), val_empty_map(), &e));
@@ -267,6 +280,34 @@ TEST(the_difference_says_no_more_than_what_changed) {
     val_unref(&ops);
     val_unref(&outer_was);
     val_unref(&outer_is);
+}
+
+TEST(a_key_that_moved_is_told_by_a_replacement_of_its_map_small_or_large) {
+    for (unsigned n = 3; n < 400; n += 133) {
+        struct val was = val_empty_map(), moved, added, rebuilt = val_empty_map();
+        for (unsigned i = 0; i < n; i++) val_set(&was, val_of_u64(i + 1000), val_of_u64(i));
+        moved = val_ref(&was);
+        added = val_ref(&was);
+        struct val first = val_of_u64(1000), middle = val_of_u64(1000 + n / 2);
+        val_del(&moved, &first);
+        CHECK(val_same_order(&was, &moved)); /* what is gone moves nothing */
+        val_set(&moved, first, val_of_u64(0));
+        CHECK(!val_same_order(&was, &moved));
+        val_set(&added, val_of_u64(7), val_null());
+        val_set(&added, middle, val_of_u64(99));
+        CHECK(val_same_order(&was, &added) && val_same_order(&was, &rebuilt));
+        for (unsigned i = 0; i < n; i++) val_set(&rebuilt, val_of_u64(i + 1000), val_of_u64(i));
+        CHECK(val_same_order(&was, &rebuilt) && val_same_order(&moved, &moved) && !val_same_order(&rebuilt, &moved));
+        val_unref(&rebuilt);
+        rebuilt = val_empty_map(); /* the same with a new key in front */
+        val_set(&rebuilt, val_of_u64(7), val_null());
+        for (unsigned i = 0; i < n; i++) val_set(&rebuilt, val_of_u64(i + 1000), val_of_u64(i));
+        CHECK(!val_same_order(&was, &rebuilt) && val_same_order(&rebuilt, &was));
+        val_unref(&rebuilt);
+        val_unref(&moved);
+        val_unref(&added);
+        val_unref(&was);
+    }
 }
 
 static bool patch_and_diff(void *arg) {
@@ -304,4 +345,5 @@ TEST(every_failed_allocation_leaves_the_document) {
 TAP_MAIN(T(a_patch_is_applied_all_or_not_at_all), T(copying_cannot_multiply_without_end),
          T(pointers_are_taken_apart_and_put_together), T(changing_a_path_copies_only_the_path),
          T(the_difference_applied_to_the_old_gives_the_new), T(the_difference_says_no_more_than_what_changed),
+         T(a_key_that_moved_is_told_by_a_replacement_of_its_map_small_or_large),
          T(every_failed_allocation_leaves_the_document))
