@@ -3,7 +3,8 @@
  * Reading: libcbor's streaming decoder cuts the heads, this room builds. Definite and indefinite lengths. What the data
  *   model lacks is refused with its place: tags (so bignums), undefined, other simple values, arrays and maps as keys.
  *   A map with the same key twice is refused: on disk and between programs it is damage, not style.
- * Writing: definite lengths, shortest heads, shortest floats, maps in their order; the deterministic form (4.2.1) sorts.
+ * Writing: definite lengths (but where parts are left out), shortest heads, shortest floats, maps in their order; the
+ *   deterministic form (4.2.1) sorts.
  * Owns: the piece of an item that was cut, and indefinite strings being collected.
  * Limits: struct cbor_limits.
  * Tried: tests/protocols/cbor, fuzz/cbor, `startbox codec cbor`. */
@@ -44,5 +45,14 @@ struct cbor_writer;
 struct cbor_writer *cbor_write_open(const struct val *v);
 enum step cbor_write_run(struct cbor_writer *w, struct buf *out, size_t budget, struct err *e);
 void cbor_write_free(struct cbor_writer *w);
+
+/* The same, leaving parts out: at every map entry `step` says what it makes of the key's value, told what it made of
+ * the map. NULL: nothing below is left out (it is not asked again); cbor_leave_out: the entry is not written;
+ * cbor_write_null: null is, in the value's place; anything else is handed back at the entries of that map (elements of
+ * arrays have NULL). Maps in which something may be left out are written with indefinite length. `where` is the root's;
+ * NULL: as cbor_write_open. What is left out takes a little of the budget: a run may add nothing and say STEP_MORE. */
+typedef const void *cbor_part_step(const void *arg, const void *where, const struct val *key);
+extern const char cbor_leave_out[1], cbor_write_null[1];
+struct cbor_writer *cbor_write_open_part(const struct val *v, cbor_part_step *step, const void *arg, const void *where);
 
 #endif

@@ -9,12 +9,20 @@
 
 #define HEAD_MAX     9
 #define FIRST_FRAMES 16
+#define MAP_OPEN     0xbf /* a map of indefinite length, and the end of one */
+#define BREAK        0xff
+#define SKIP_COST    8 /* bytes of the budget that an entry costs which is left out */
+
+const char cbor_leave_out[1] = "", cbor_write_null[1] = "";
 
 struct cbor_writer {
     const struct val *value;
     bool started;
     struct val_iter *frames;
     unsigned depth, cap;
+    cbor_part_step *step; /* NULL: everything is written */
+    const void *arg, *root;
+    const void **wheres; /* with a step: of each frame; NULL: nothing is left out below */
 };
 
 static size_t encode_double(uint8_t *p, double d) {
@@ -70,40 +78,66 @@ static bool say_why(const struct buf *out, struct err *e) {
     return err_set(e, ERR_SERIALIZE, "there is no value to write");
 }
 
-static bool begin(struct cbor_writer *w, struct buf *out, const struct val *v, struct err *e) {
-    if (!write_head(out, v)) return say_why(out, e);
-    if (v->kind < VAL_ARRAY || val_count(v) == 0) return true;
-    if (w->depth == w->cap) {
-        unsigned cap = w->cap ? w->cap * 2 : FIRST_FRAMES;
-        struct val_iter *f = mem_grow(w->frames, w->cap * sizeof *f, cap * sizeof *f);
-        if (!f) return err_nomem(e, "writing a value");
-        w->frames = f;
-        w->cap = cap;
+static bool grow_frames(struct cbor_writer *w) {
+    unsigned cap = w->cap ? w->cap * 2 : FIRST_FRAMES;
+    const void **wheres = w->step ? mem_get(cap * sizeof *wheres) : NULL;
+    if (w->step && !wheres) return false;
+    struct val_iter *f = mem_grow(w->frames, w->cap * sizeof *f, cap * sizeof *f);
+    if (!f) {
+        if (wheres) mem_put(wheres, cap * sizeof *wheres);
+        return false;
     }
+    if (w->wheres && wheres) {
+        memcpy(wheres, w->wheres, w->cap * sizeof *wheres);
+        mem_put(w->wheres, w->cap * sizeof *wheres);
+    }
+    w->frames = f;
+    w->wheres = wheres;
+    w->cap = cap;
+    return true;
+}
+
+/* `where` is NULL when nothing in it is left out. */
+static bool begin(struct cbor_writer *w, struct buf *out, const struct val *v, const void *where, struct err *e) {
+    bool part = where && v->kind == VAL_MAP && val_count(v);
+    if (!(part ? buf_byte(out, MAP_OPEN) : write_head(out, v))) return say_why(out, e);
+    if (v->kind < VAL_ARRAY || val_count(v) == 0) return true;
+    if (w->depth == w->cap && !grow_frames(w)) return err_nomem(e, "writing a value");
+    if (w->step) w->wheres[w->depth] = part ? where : NULL;
     w->frames[w->depth++] = val_iter(v);
     return true;
 }
 
 static enum step run(struct cbor_writer *w, struct buf *out, size_t budget, struct err *e) {
-    size_t start = out->len;
+    static const struct val null = VAL_NULL_INIT;
+    size_t start = out->len, skipped = 0;
     if (!w->started) {
         w->started = true;
-        if (!begin(w, out, w->value, e)) return STEP_BAD;
+        if (!begin(w, out, w->value, w->root, e)) return STEP_BAD;
     }
-    while (w->depth && out->len - start < budget) {
+    while (w->depth && out->len - start + skipped < budget) {
         struct val_iter *it = &w->frames[w->depth - 1];
+        const void *where = w->step ? w->wheres[w->depth - 1] : NULL;
         if (!val_next(it)) {
+            if (where && !buf_byte(out, BREAK)) return say_why(out, e), STEP_BAD;
             w->depth--;
             continue;
         }
+        const void *below = where ? w->step(w->arg, where, it->key) : NULL;
+        if (below == cbor_leave_out) {
+            skipped += SKIP_COST;
+            continue;
+        }
         if (!val_is_none(it->key) && !write_head(out, it->key)) return say_why(out, e), STEP_BAD;
-        if (!begin(w, out, it->value, e)) return STEP_BAD;
+        bool nulled = below == cbor_write_null;
+        if (!begin(w, out, nulled ? &null : it->value, nulled ? NULL : below, e)) return STEP_BAD;
     }
     return w->depth ? STEP_MORE : STEP_END;
 }
 
 static void release(struct cbor_writer *w) {
     mem_put(w->frames, w->cap * sizeof *w->frames);
+    if (w->wheres) mem_put(w->wheres, w->cap * sizeof *w->wheres);
 }
 
 bool cbor_write(struct buf *out, const struct val *v, struct err *e) {
@@ -118,6 +152,16 @@ bool cbor_write(struct buf *out, const struct val *v, struct err *e) {
 struct cbor_writer *cbor_write_open(const struct val *v) {
     struct cbor_writer *w = mem_get_zero(sizeof *w);
     if (w) w->value = v;
+    return w;
+}
+
+struct cbor_writer *cbor_write_open_part(const struct val *v, cbor_part_step *step, const void *arg,
+                                         const void *where) {
+    struct cbor_writer *w = cbor_write_open(v);
+    if (!w || !where) return w;
+    w->step = step;
+    w->arg = arg;
+    w->root = where;
     return w;
 }
 

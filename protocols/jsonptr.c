@@ -112,6 +112,15 @@ const struct val *jsonptr_get(const struct val *root, struct slice pointer, stru
     return v;
 }
 
+bool jsonptr_find(const struct val *root, struct slice pointer, const struct val **found) {
+    struct slice part;
+    const struct val *v = root;
+    struct err own = ERR_INIT;
+    while (!val_is_none(v) && jsonptr_next(&pointer, &part)) v = step_into(v, part, &own);
+    *found = v;
+    return own.code == ERR_NONE;
+}
+
 /* The slot that the part names, made safe to change. */
 static struct val *edit_into(struct val *v, struct slice part, unsigned below, struct slice pointer, struct err *e) {
     struct val *slot = NULL;
@@ -132,6 +141,20 @@ static struct val *edit_into(struct val *v, struct slice part, unsigned below, s
     else
         missing(pointer, part, why_missing(v, part), e);
     return NULL;
+}
+
+struct val *jsonptr_edit(struct val *root, struct slice pointer, unsigned below, struct err *e) {
+    if (!jsonptr_check(pointer, e)) return NULL;
+    unsigned levels = 0;
+    for (size_t i = 0; i < pointer.len; i++) levels += pointer.ptr[i] == '/';
+    if (levels + below > VAL_DEPTH_MAX) {
+        err_limit(e, "depth", VAL_DEPTH_MAX, 0);
+        return NULL;
+    }
+    struct slice rest = pointer, part;
+    struct val *slot = root;
+    for (; slot && jsonptr_next(&rest, &part); levels--) slot = edit_into(slot, part, levels - 1 + below, pointer, e);
+    return slot;
 }
 
 static bool change_map(struct val *map, enum jsonptr_change how, struct slice part, struct val value,
@@ -190,8 +213,10 @@ bool jsonptr_change(struct val *root, enum jsonptr_change how, struct slice poin
     struct slice rest = pointer, part = {NULL, 0};
     size_t last = pointer.len;
     while (pointer.ptr[last - 1] != '/') last--;
-    if (val_is_none(jsonptr_get(root, slice_head(pointer, last - 1), e))) {
+    const struct val *parent;
+    if (!jsonptr_find(root, slice_head(pointer, last - 1), &parent) || val_is_none(parent)) {
         val_unref(&value);
+        jsonptr_get(root, slice_head(pointer, last - 1), e); /* says why */
         return false;
     }
     struct val *v = root;

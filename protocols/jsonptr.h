@@ -22,6 +22,13 @@ bool jsonptr_add(struct buf *out, struct slice part);
 /* What stands there; &val_none with the reason when nothing does (e->code ERR_NOT_FOUND) or the pointer is none. */
 const struct val *jsonptr_get(const struct val *root, struct slice pointer, struct err *e);
 
+/* The same of a pointer that was checked, without a reason. False: no memory. */
+bool jsonptr_find(const struct val *root, struct slice pointer, const struct val **found);
+
+/* The slot of what stands there, made safe to change (val_edit): what is put into it may nest `below` levels deep. NULL: nothing
+ * stands there, or there is no memory (e). */
+struct val *jsonptr_edit(struct val *root, struct slice pointer, unsigned below, struct err *e);
+
 enum jsonptr_change {
     JSONPTR_ADD,     /* a key set or added; an element inserted */
     JSONPTR_REPLACE, /* must be there */

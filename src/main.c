@@ -1,6 +1,7 @@
 /* main.c - argv and name -> personality. Holds no logic: the one visible list of what this program can be. */
 #include "cli/codec.h"
 #include "cli/serve.h"
+#include "cli/state.h"
 #include "loop/file.h"
 
 #include <stdio.h>
@@ -16,6 +17,8 @@ static int tell(FILE *out) {
             "                    any wire format of protocols/ from a shell; `startbox codec` lists them\n"
             "  startbox serve --http ADDR:PORT [--https ADDR:PORT --cert FILE --key FILE] [DIR]\n"
             "                    the web server on its own; `startbox serve --help`\n"
+            "  startbox state check|dump|repair|time|work|fill DIR ...\n"
+            "                    a store of the state, offline; `startbox state --help`\n"
             "  startbox version  prints the version\n\n"
             "The names startd, start-cli, start-container, registrybox and tunnelbox answer once their rooms stand.\n"
             "Try:  echo '[1.0,{\"a\":\"\\u00e9\"}]' | build/startbox codec json\n",
@@ -40,6 +43,7 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return tell(stdout);
     if (!strcmp(argv[1], "codec")) return codec_main(argc - 2, argv + 2);
     if (!strcmp(argv[1], "serve")) return serve_main(argc - 2, argv + 2);
+    if (!strcmp(argv[1], "state")) return state_main(argc - 2, argv + 2);
     fprintf(stderr, "startbox: there is no command \"%s\"; `startbox help` lists them\n", argv[1]);
     return 2;
 }

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 build="gcc make pkg-config libc6-dev libcbor-dev libjsmn-dev libbearssl-dev lxc-dev zlib1g-dev libsodium-dev"
 check="curl openssl procps clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck mandoc"
-bench="nginx-light wrk npm bc libjansson-dev libjson-c-dev libcjson-dev redis-server redis-tools g++ libsimdjson-dev"
+bench="nginx-light wrk npm bc libjansson-dev libjson-c-dev libcjson-dev redis-server redis-tools sqlite3 g++ libsimdjson-dev"
 cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static"
 cross_libs="libcbor-dev libcbor0.8 zlib1g-dev zlib1g libsodium-dev libsodium23 libbearssl-dev libbearssl0"
 

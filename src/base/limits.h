@@ -92,6 +92,41 @@
 /* Bytes encoded, written or summed in one slice of long work. */
 #define LIMIT_STATE_SLICE (48u << 10)
 
+/* state: snapshots */
+/* The description: patterns of all branches with an attribute, some 50 bytes each; a plan has some hundreds. */
+#define LIMIT_SNAPFILE_ABOUT (256u << 10)
+
+/* state: the plan */
+/* Nodes and keys of one plan: some hundred nodes are some 50 KiB. */
+#define LIMIT_PLAN_BYTES (16u << 20)
+/* Nodes of one plan: rows with "*" multiply; all domains together need some hundred. */
+#define LIMIT_PLAN_NODES 16384
+/* Bytes that making them may take meanwhile: as much as so many nodes can need. */
+#define LIMIT_PLAN_WORK (16u << 20)
+/* Shapes of one plan: all domains together have some hundred. A table gone wrong must not be walked for ever. */
+#define LIMIT_PLAN_SHAPES 4096
+/* Shapes inside each other: walking them recurses; no state is nearly as deep. */
+#define LIMIT_PLAN_CHAIN 200
+/* Patterns in a list from a file: each may cost a walk over all of a tree; a plan has some ten. */
+#define LIMIT_PLAN_PATTERNS 4096
+
+/* state: watchers */
+/* Bytes of a watched pointer: it is kept, and comes from outside. The deepest place of a real tree has some 120. */
+#define LIMIT_WATCH_POINTER 2048
+/* Revisions that wait while others are told may hold so many times the bytes of the history: what is committed and not durable
+ * (LIMIT_STATE_PENDING) can become so all at once. Beyond it those whom they touch get the value. */
+#define LIMIT_WATCH_PENDING 16
+/* How long small values, and what somebody missed, are kept for the next who wants the same. Many come at once when a box is
+ * back, but not in one turn. */
+#define LIMIT_WATCH_KEPT_MS 1000
+/* When there was no memory for it: tried again then, or with the next revision. */
+#define LIMIT_WATCH_AGAIN_MS 1000
+/* Scopes whose kept values are let go of in one slice. */
+#define LIMIT_WATCH_UNKEPT 64
+/* Whole values encoded at the same time, so that a small one does not wait for a large one, and yet memory is not filled with parts
+ * of many. */
+#define LIMIT_WATCH_ENCODED 4
+
 /* http */
 /* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
 #define LIMIT_HTTP_CONNECTIONS 12000

@@ -5,8 +5,8 @@
 #ifndef BASE_SHARED_H
 #define BASE_SHARED_H
 
+#include "base/buf.h"
 #include "base/mem.h"
-#include "base/slice.h"
 
 struct shared {
     uint32_t refs;
@@ -21,6 +21,20 @@ static inline struct shared *shared_new(struct slice s) {
     sh->refs = 1;
     sh->len = s.len;
     if (s.len) memcpy(sh->bytes, s.ptr, s.len);
+    return sh;
+}
+
+/* The bytes of a buffer without copying them, for what is too large to be there twice: its first SHARED_ROOM bytes were left free
+ * (buf_room, buf_wrote), what stands behind them is shared. The buffer is empty then. NULL: no memory; it is as it was. */
+#define SHARED_ROOM sizeof(struct shared)
+static inline struct shared *shared_of_buf(struct buf *b) {
+    if (!buf_ok(b) || b->len < SHARED_ROOM) return NULL;
+    void *block = b->cap == b->len ? b->ptr : mem_grow(b->ptr, b->cap, b->len);
+    if (!block) return NULL;
+    struct shared *sh = block;
+    sh->refs = 1;
+    sh->len = b->len - SHARED_ROOM;
+    *b = (struct buf){.max = b->max};
     return sh;
 }
 

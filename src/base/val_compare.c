@@ -137,9 +137,9 @@ bool val_same_order(const struct val *was, const struct val *is) {
     } else if (val_count(was) <= val_count(is)) {
         /* As a rule no key goes away, and new ones are behind. */
         struct val_iter a = val_iter(was), b = val_iter(is);
-        while (val_next(&a) && val_next(&b) && val_key_eq(a.key, b.key)) {
-        }
-        if (a.index == val_count(was) && b.index == a.index && (!a.index || val_key_eq(a.key, b.key))) return true;
+        size_t same = 0;
+        while (val_next(&a) && val_next(&b) && val_key_eq(a.key, b.key)) same++;
+        if (same == val_count(was)) return true;
     }
     return same_order_slowly(was, is);
 }

@@ -38,7 +38,8 @@ struct warden_config {
     unsigned root_n;
     int (*reactor)(const struct warden_birth *birth, void *arg); /* its code may end the warden: docs/warden.md */
     void *arg;
-    uint64_t end_ms;            /* how long the reactor has to end, from SIGTERM on; 0: 10 seconds */
+    bool once;       /* a tool: no reactor is begun again, the code of the first is the program's; 70: killed */
+    uint64_t end_ms; /* how long the reactor has to end, from SIGTERM on; 0: 10 seconds */
     const struct job_row *jobs; /* what else may be asked beside the warden's own verbs */
     unsigned job_n;
 };

@@ -106,9 +106,9 @@ static void decide(struct warden *w, int status) {
     bool asked = w->again && !w->leaving;
     /* The first one says so when it cannot begin at all. */
     bool last = code == 0 || code == 2 || (w->round == 0 && (code == 3 || code == 4 || code == 71));
-    if (!w->leaving && !asked && last) {
+    if (!w->leaving && !asked && (last || w->config->once)) {
         w->leaving = true;
-        w->code = code;
+        w->code = code >= 0 ? code : 70;
     } else if (w->leaving)
         w->code = code >= 0 ? code : 70; /* it had to be killed */
     if (w->leaving) return;

@@ -303,7 +303,166 @@ TEST(every_failed_allocation_is_an_error_of_that_call) {
     val_unref(&doc);
 }
 
+/* What may be left out, as texts: the keys of a map, each with a sign: '-' left out, '0' null, '>' goes on with the next text. */
+static const void *step_signs(const void *arg, const void *where, const struct val *key) {
+    const char *const *texts = arg, *signs = where;
+    unsigned next = signs == texts[0] ? 1 : 2;
+    struct slice name = val_as_text(key);
+    if (name.len != 1) return NULL;
+    const char *at = strchr(signs, name.ptr[0]);
+    if (!at) return NULL;
+    return at[1] == '-' ? cbor_leave_out : at[1] == '0' ? cbor_write_null : texts[next];
+}
+
+static void write_part(struct buf *out, const struct val *v, const char *const *texts, const void *where, size_t budget,
+                       unsigned *turns) {
+    struct cbor_writer *w = cbor_write_open_part(v, step_signs, texts, where);
+    struct err e = ERR_INIT;
+    enum step step;
+    for (*turns = 1; (step = cbor_write_run(w, out, budget, &e)) == STEP_MORE; ++*turns) {
+    }
+    CHECK(step == STEP_END);
+    cbor_write_free(w);
+}
+
+static void check_part(struct val v, const char *first, const char *second, const char *want) {
+    const char *texts[] = {first, second, "x-"};
+    struct buf b, hex;
+    unsigned turns;
+    buf_init(&hex, 2000);
+    for (size_t budget = 1; budget < 80; budget++) {
+        buf_init(&b, 1000);
+        write_part(&b, &v, texts, first, budget, &turns);
+        buf_reset(&hex);
+        CHECK(hex_add(&hex, buf_slice(&b)));
+        CHECK_TEXT(buf_slice(&hex), slice_str(want));
+        buf_release(&b);
+    }
+    buf_release(&hex);
+    val_unref(&v);
+}
+
+TEST(parts_are_left_out_at_every_budget) {
+    /* {_ "b": 2} */
+    check_part(VAL_MAP_OF({"a", val_of_u64(1)}, {"b", val_of_u64(2)}), "a-", "", "bf616202ff");
+    /* Everything, nothing, and what is not there. */
+    check_part(VAL_MAP_OF({"a", val_of_u64(1)}, {"b", val_of_u64(2)}), "a-b-", "", "bfff");
+    check_part(VAL_MAP_OF({"a", val_of_u64(1)}), "z-", "", "bf616101ff");
+    /* null in its place: {_ "a": null, "b": 2} */
+    check_part(VAL_MAP_OF({"a", VAL_ARRAY_OF(val_of_u64(1))}, {"b", val_of_u64(2)}), "a0", "", "bf6161f6616202ff");
+    /* Only below "a" anything is left out; "b" has definite length and is not asked: {_ "a": {_ "y": 1}, "b": {"x": 1}} */
+    check_part(VAL_MAP_OF({"a", VAL_MAP_OF({"x", val_of_u64(1)}, {"y", val_of_u64(1)})},
+                          {"b", VAL_MAP_OF({"x", val_of_u64(1)})}),
+               "a>", "x-", "bf6161bf617901ff6162a1617801ff");
+    /* Nothing is left out of what stands in an array: {_ "a": [{"x": 1}]} */
+    check_part(VAL_MAP_OF({"a", VAL_ARRAY_OF(VAL_MAP_OF({"x", val_of_u64(1)}))}), "a>", "x-", "bf616181a1617801ff");
+    /* Empty maps and scalars where something might have been. */
+    check_part(VAL_MAP_OF({"a", val_empty_map()}), "a>", "x-", "bf6161a0ff");
+    check_part(VAL_MAP_OF({"a", val_of_u64(7)}), "a>", "x-", "bf616107ff");
+    check_part(val_empty_map(), "a-", "", "a0");
+    check_part(VAL_ARRAY_OF(VAL_MAP_OF({"a", val_null()})), "a-", "", "81a16161f6");
+    /* Three levels; the third is left by its own text: {_ "a": {_ "b": {_ "y": 2}}} */
+    check_part(VAL_MAP_OF({"a", VAL_MAP_OF({"b", VAL_MAP_OF({"x", val_of_u64(1)}, {"y", val_of_u64(2)})})}), "a>", "b>",
+               "bf6161bf6162bf617902ffffff");
+}
+
+TEST(leaving_out_nothing_is_writing_as_ever) {
+    struct val doc = statedoc_make(5, 2);
+    struct buf whole, part;
+    unsigned turns;
+    buf_init(&whole, 1 << 22);
+    buf_init(&part, 1 << 22);
+    CHECK(cbor_write(&whole, &doc, NULL));
+    uint64_t before = mem_stats().calls;
+    struct cbor_writer *plain = cbor_write_open(&doc);
+    while (cbor_write_run(plain, &part, 1000, NULL) == STEP_MORE) {
+    }
+    cbor_write_free(plain);
+    uint64_t cost = mem_stats().calls - before;
+    buf_reset(&part);
+    before = mem_stats().calls;
+    write_part(&part, &doc, NULL, NULL, 1000, &turns);
+    CHECK(slice_eq(buf_slice(&whole), buf_slice(&part)));
+    CHECK(mem_stats().calls - before <= cost);
+    buf_release(&whole);
+    buf_release(&part);
+    val_unref(&doc);
+}
+
+TEST(what_is_left_out_costs_its_turns_too) {
+    struct val left = val_empty_map();
+    for (char c = 'b'; c <= 'z'; c++) CHECK(val_set_str(&left, (char[]){c, 0}, val_null()));
+    const char *texts[] = {"b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q-r-s-t-u-v-w-x-y-z-", "", ""};
+    struct buf b;
+    unsigned turns;
+    buf_init(&b, 100);
+    write_part(&b, &left, texts, texts[0], 8, &turns);
+    CHECK_TEXT(buf_slice(&b), LIT("\xbf\xff"));
+    CHECK(turns >= 25 && turns <= 30); /* 25 entries, none of them written */
+    buf_release(&b);
+    val_unref(&left);
+}
+
+TEST(deep_parts_are_left_out_on_the_way_back_too) {
+    struct val v = val_of_u64(1), want = val_of_u64(1), back = val_none;
+    for (int i = 0; i < 70; i++) { /* more than the frames at first, twice over */
+        struct val outer = VAL_MAP_OF({"a", v}, {"z", val_null()}), plain = VAL_MAP_OF({"a", want});
+        v = outer;
+        want = plain;
+    }
+    const char *texts[] = {"a>z-", "a>z-", "a>z-"};
+    struct buf b;
+    unsigned turns;
+    buf_init(&b, 1000);
+    write_part(&b, &v, texts, texts[0], 7, &turns);
+    CHECK(cbor_parse(buf_slice(&b), &limits, &back, NULL) && val_equal(&back, &want));
+    buf_release(&b);
+    val_unref(&back);
+    val_unref(&want);
+    val_unref(&v);
+}
+
+static bool write_in_parts(void *arg) {
+    static const char *const texts[] = {"a>z-", "a>", "a>"};
+    struct buf b;
+    struct err e = ERR_INIT;
+    buf_init(&b, 1 << 16);
+    struct cbor_writer *w = cbor_write_open_part(arg, step_signs, texts, texts[0]);
+    enum step step = w ? STEP_MORE : STEP_BAD;
+    while (step == STEP_MORE) step = cbor_write_run(w, &b, 20, &e);
+    CHECK(!w || step == STEP_END || e.code == ERR_NOMEM);
+    cbor_write_free(w);
+    buf_release(&b);
+    return step == STEP_END;
+}
+
+TEST(writing_parts_survives_every_failed_allocation) {
+    struct val v = val_of_u64(1);
+    for (int i = 0; i < 70; i++) { /* more than the frames at first, twice over */
+        struct val outer = VAL_MAP_OF({"a", v}, {"z", val_null()});
+        v = outer;
+    }
+    faults_sweep(write_in_parts, &v, "writing parts");
+    const char *texts[] = {"a>z-", "a>", "a>"};
+    struct buf b;
+    struct err e = ERR_INIT;
+    for (size_t room = 0; room < 12; room++) { /* no room, also for an end */
+        buf_init(&b, room);
+        struct val small = VAL_MAP_OF({"a", VAL_MAP_OF({"b", val_null()})});
+        struct cbor_writer *w = cbor_write_open_part(&small, step_signs, texts, texts[0]);
+        enum step step = cbor_write_run(w, &b, SIZE_MAX, &e);
+        CHECK(room < 9 ? step == STEP_BAD && e.code == ERR_LIMIT : step == STEP_END);
+        cbor_write_free(w);
+        buf_release(&b);
+        val_unref(&small);
+    }
+    val_unref(&v);
+}
+
 TAP_MAIN(T(every_item_is_read_or_refused_with_its_place_in_any_cut), T(limits_are_held_and_named),
          T(a_document_is_exactly_one_item), T(heads_and_floats_are_the_shortest),
          T(the_deterministic_form_sorts_keys_by_their_bytes), T(a_state_survives_in_slices_too),
-         T(what_cannot_be_written_leaves_nothing), T(every_failed_allocation_is_an_error_of_that_call))
+         T(what_cannot_be_written_leaves_nothing), T(every_failed_allocation_is_an_error_of_that_call),
+         T(parts_are_left_out_at_every_budget), T(leaving_out_nothing_is_writing_as_ever),
+         T(what_is_left_out_costs_its_turns_too), T(deep_parts_are_left_out_on_the_way_back_too),
+         T(writing_parts_survives_every_failed_allocation))
