@@ -143,6 +143,12 @@ static struct val *edit_into(struct val *v, struct slice part, unsigned below, s
     return NULL;
 }
 
+bool jsonptr_hide(struct slice pointer, struct err *e) {
+    size_t at = pointer.len;
+    while (at && pointer.ptr[at - 1] != '/') at--;
+    return missing(pointer, slice_skip(pointer, at), "the map has no such key", e);
+}
+
 struct val *jsonptr_edit(struct val *root, struct slice pointer, unsigned below, struct err *e) {
     if (!jsonptr_check(pointer, e)) return NULL;
     unsigned levels = 0;

@@ -25,6 +25,9 @@ const struct val *jsonptr_get(const struct val *root, struct slice pointer, stru
 /* The same of a pointer that was checked, without a reason. False: no memory. */
 bool jsonptr_find(const struct val *root, struct slice pointer, const struct val **found);
 
+/* The error of jsonptr_get for a key that is not there: for who must not tell one that is hidden from it. */
+bool jsonptr_hide(struct slice pointer, struct err *e);
+
 /* The slot of what stands there, made safe to change (val_edit): what is put into it may nest `below` levels deep. NULL: nothing
  * stands there, or there is no memory (e). */
 struct val *jsonptr_edit(struct val *root, struct slice pointer, unsigned below, struct err *e);

@@ -72,6 +72,8 @@
 #define LIMIT_STATE_REVISION (4u << 20)
 /* Committed and not yet durable: a card that stalls for seconds. Beyond it commits are refused until it has caught up. */
 #define LIMIT_STATE_PENDING (16u << 20)
+/* Revisions committed and not settled, volatile ones too: who commits faster than a disk that hangs is told to wait. */
+#define LIMIT_STATE_OPEN 65536
 /* A segment of the journal: some thousand commits; a start reads it in some milliseconds. */
 #define LIMIT_STATE_SEGMENT (1u << 20)
 /* The journal is let grow to this before a snapshot is due, or to the snapshot's own size if that is more. */

@@ -17,8 +17,10 @@ static const char usage[] =
     "       startbox state work DIR N [--callers C] [--keys K] [--bytes B] [--quiet]\n"
     "                                            N commits; says ACK R when revision R is durable\n"
     "       startbox state fill DIR N            a store with N small entries\n"
-    "Exit codes: 0 good, 1 damaged or refused, 2 wrong usage, 71 the disk failed. work, time and fill are for stores "
-    "of their own.\n";
+    "Exit codes: 0 good, 1 something is damaged (also when nothing is lost by it) or refused, 2 wrong usage, 4 there "
+    "is "
+    "no store,\n"
+    "71 the folder cannot be opened or the disk failed. work, time and fill are for stores of their own.\n";
 
 static const struct state_command *const commands[] = {&state_check, &state_dump, &state_repair,
                                                        &state_work,  &state_fill, &state_time};
@@ -30,6 +32,8 @@ void state_tool_over(struct state_tool *t, int code) {
 }
 
 void state_tool_fail(struct state_tool *t, const struct err *e) {
+    if (t->failed) return; /* every caller would say the same */
+    t->failed = true;
     fprintf(stderr, "startbox state %s: %s\n", t->command->name, e->text);
     loop_stop(t->loop, err_exit(e->code));
 }
@@ -37,7 +41,7 @@ void state_tool_fail(struct state_tool *t, const struct err *e) {
 static void noticed(struct port *p, struct slice name, const struct val *value, struct link_frame *frame) {
     struct state_tool *t = LOOP_OWNER(struct state_tool, warden, p);
     struct err e = ERR_INIT;
-    if (slice_eq(name, LIT("end"))) {
+    if (slice_eq(name, LIT("end")) || slice_eq(name, LIT("reload"))) {
         if (t->command->end)
             t->command->end(t);
         else
@@ -85,7 +89,10 @@ static int run_reactor(const struct warden_birth *birth, void *arg) {
         loop_turn(t->loop, 0);
         loop_free(t->loop);
     }
-    if (fflush(stdout)) code = 71;
+    if ((fflush(stdout) || ferror(stdout)) && !code) {
+        fprintf(stderr, "startbox state %s: standard output takes no more\n", t->command->name);
+        code = 71;
+    }
     return code;
 }
 
@@ -104,13 +111,17 @@ static int read_options(int argc, char **argv, const struct state_command *c, st
     bool counts = c == &state_work || c == &state_fill, has_n = false;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
+        if (!strcmp(word, "--help")) {
+            fputs(usage, stdout);
+            exit(0);
+        }
         if (word[0] != '-') {
             if (!o->folder)
                 o->folder = word;
             else if (counts && !has_n && read_number(word, &o->n))
                 has_n = true;
             else
-                return refuse("one word too many, or no number:", word);
+                return refuse(counts && !has_n ? "want a number from 1 on, found" : "one word too many:", word);
             continue;
         }
         uint64_t *number = !strcmp(word, "--callers") && c == &state_work ? &o->callers

@@ -14,6 +14,7 @@ struct look {
     struct recover_config config;
     struct store_reader reader;
     /* repair */
+    enum { REPAIR_FOLDER, REPAIR_WRITES, REPAIR_MOVES } step;
     struct call call;
     struct snapshot snapshot;
     struct plan *plan;
@@ -140,21 +141,23 @@ const struct state_command state_dump = {.name = "dump", .begin = begin_dump, .r
 
 static void go_on(struct call *c, struct call_answer *a);
 
+static bool set_aside(struct look *l, const char *name, struct err *e) {
+    char to[2 * STATE_NAME + 2];
+    snprintf(to, sizeof to, "%s/%s", l->aside, name);
+    l->call = (struct call){.done = go_on};
+    return store_rename(&l->tool->store, &l->call, name, to, e);
+}
+
+/* Everything the new snapshot has made superfluous. */
 static bool move_next(struct look *l, struct err *e) {
     struct state_tool *t = l->tool;
-    char fresh[STATE_NAME], to[2 * STATE_NAME + 2];
+    char fresh[STATE_NAME];
     snapshot_name(fresh, l->reader.result.revision);
-    for (; l->moved < l->reader.file_n; l->moved++) {
-        const char *name = l->reader.files[l->moved].name;
+    while (l->moved < l->reader.file_n) {
+        const char *name = l->reader.files[l->moved++].name;
         uint64_t n;
         if (!segment_name_read(slice_str(name), &n) && !snapshot_name_read(slice_str(name), &n)) continue;
-        if (!strcmp(name, fresh)) continue; /* the new one took its place */
-        snprintf(to, sizeof to, "%s/%s", l->aside, name);
-        l->moved++;
-        l->call = (struct call){.done = go_on};
-        return store_ask(
-            &t->store, &l->call, "disk.rename",
-            VAL_MAP_OF({"root", val_of_str(t->store.root)}, {"from", val_of_str(name)}, {"to", val_of_str(to)}), e);
+        if (strcmp(name, fresh) != 0) return set_aside(l, name, e);
     }
     printf("revision %llu\n", (unsigned long long)l->reader.result.revision);
     fprintf(stderr, "the store is at revision %llu; what it was before is in %s/%s\n",
@@ -163,20 +166,41 @@ static bool move_next(struct look *l, struct err *e) {
     return true;
 }
 
+static bool begin_snapshot(struct look *l, struct err *e);
+
+/* A damaged snapshot of the very number would be replaced: it goes aside before. A good one is where the tree comes from. */
+static bool make_way(struct look *l, struct err *e) {
+    const struct recover_result *r = &l->reader.result;
+    char fresh[STATE_NAME];
+    snapshot_name(fresh, r->revision);
+    l->step = REPAIR_WRITES;
+    for (size_t i = 0; r->revision != r->snapshot_revision && i < l->reader.file_n; i++)
+        if (!strcmp(l->reader.files[i].name, fresh)) return set_aside(l, fresh, e);
+    return begin_snapshot(l, e);
+}
+
+static bool take_step(struct look *l, struct err *e) {
+    switch (l->step) {
+    case REPAIR_FOLDER: return make_way(l, e);
+    case REPAIR_WRITES: return begin_snapshot(l, e);
+    case REPAIR_MOVES: break;
+    }
+    return move_next(l, e);
+}
+
 static void go_on(struct call *c, struct call_answer *a) {
     struct look *l = LOOP_OWNER(struct look, call, c);
     struct err e = a->err;
-    if (e.code != ERR_NONE || !move_next(l, &e)) state_tool_fail(l->tool, &e);
+    if (e.code != ERR_NONE || !take_step(l, &e)) state_tool_fail(l->tool, &e);
 }
 
 static void written(struct snapshot *s, const struct err *e) {
     struct look *l = LOOP_OWNER(struct look, snapshot, s);
     struct err own = ERR_INIT;
-    snprintf(l->aside, sizeof l->aside, "before-repair-%lld", (long long)clock_wall_ms());
-    l->call = (struct call){.done = go_on};
+    l->step = REPAIR_MOVES;
     if (e)
         state_tool_fail(l->tool, e);
-    else if (!store_ask(&l->tool->store, &l->call, "disk.folder", store_args(&l->tool->store, l->aside), &own))
+    else if (!move_next(l, &own))
         state_tool_fail(l->tool, &own);
 }
 
@@ -193,8 +217,9 @@ static bool begin_snapshot(struct look *l, struct err *e) {
                                    .priv = val_ref(&r->priv),
                                    .secret = val_ref(&r->secret)};
     l->snapshot.done = written;
-    bool good = (l->plan = plan_new(&none, e)) != NULL &&
-                snapshot_start(&l->snapshot, &l->tool->store, l->plan, &r->root, &about, LIMIT_STATE_SLICE, e);
+    bool good =
+        (l->plan = plan_new(&none, e)) != NULL && snapshot_start(&l->snapshot, &l->tool->store, l->plan, &r->root,
+                                                                 &about, LIMIT_STATE_SLICE, LIMIT_STATE_SNAPSHOT, e);
     snapfile_about_release(&about);
     return good;
 }
@@ -233,7 +258,10 @@ static void looked(struct store_reader *reader, const struct err *e) {
         state_tool_fail(l->tool, &own);
         return;
     }
-    if (!begin_snapshot(l, &own)) state_tool_fail(l->tool, &own);
+    snprintf(l->aside, sizeof l->aside, "before-repair-%lld", (long long)clock_wall_ms());
+    l->call = (struct call){.done = go_on};
+    if (!store_ask(&l->tool->store, &l->call, "disk.folder", store_args(&l->tool->store, l->aside), &own))
+        state_tool_fail(l->tool, &own);
 }
 
 static void held(struct call *c, struct call_answer *a) {

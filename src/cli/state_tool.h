@@ -34,6 +34,7 @@ struct state_tool {
     struct loop *loop;
     struct port warden, disk;
     struct store_disk store;
+    bool failed;
     void *own; /* the command's */
 };
 

@@ -98,7 +98,10 @@ static void settled(struct state_hold *h, const struct err *why) {
     }
     if (w->tool->command == &state_work && !w->tool->options->quiet) {
         printf("ACK %llu\n", (unsigned long long)h->revision);
-        fflush(stdout);
+        if (fflush(stdout)) { /* nobody hears it any more */
+            state_tool_over(w->tool, 0);
+            return;
+        }
     }
     if (++w->done == w->want)
         work_over(w);
@@ -136,6 +139,20 @@ static void say_rate(const struct work *w, const char *what) {
 
 /* --- time --- */
 
+/* Whether the snapshot is still waited for; looks again soon, or ends the program when it failed. */
+static bool is_writing(struct work *w) {
+    struct state_counts c = state_counts(w->state);
+    struct err e = ERR_INIT;
+    if (c.snapshots != w->snapshots) return false;
+    if (c.writing) {
+        loop_timer_set(w->tool->loop, &w->look, loop_now_ms(w->tool->loop) + 1);
+        return true;
+    }
+    err_set(&e, ERR_DATABASE, "the snapshot could not be written");
+    state_tool_fail(w->tool, &e);
+    return true;
+}
+
 /* A load of commits while the snapshot is written: what the loop's worst pause is then. */
 static bool run_memory(struct loop_task *t) {
     struct work *w = LOOP_OWNER(struct work, task, t);
@@ -163,11 +180,8 @@ static bool run_memory(struct loop_task *t) {
         state_tool_fail(w->tool, &e);
         return false;
     }
+    if (is_writing(w)) return false;
     struct state_counts c = state_counts(w->state);
-    if (c.snapshots == w->snapshots) {
-        loop_timer_set(w->tool->loop, &w->look, loop_now_ms(w->tool->loop) + 1);
-        return false;
-    }
     struct loop_stats l = loop_stats(w->tool->loop);
     fprintf(stderr, "snapshot under commits: %llu bytes in %.1f ms; longest callback %llu us (%s)\n",
             (unsigned long long)c.snapshot_bytes, ms_since(w->began_us), (unsigned long long)l.slowest_us,
@@ -183,6 +197,33 @@ static void look_again(struct loop_timer *t) {
 }
 
 /* --- fill --- */
+
+static bool run_last(struct loop_task *task) {
+    struct work *w = LOOP_OWNER(struct work, task, task);
+    struct err e = ERR_INIT;
+    if (w->phase == WORK_OPENING) {
+        w->snapshots = state_counts(w->state).snapshots;
+        w->phase = WORK_SNAPSHOT;
+        if (!state_snapshot(w->state, &e)) {
+            state_tool_fail(w->tool, &e);
+            return false;
+        }
+    }
+    if (is_writing(w)) return false;
+    w->phase = WORK_CLOSING;
+    state_close(w->state);
+    return false;
+}
+
+static void filled(struct state_hold *h, const struct err *why) {
+    struct work *w = LOOP_OWNER(struct worker, hold, h)->work;
+    if (why) {
+        state_tool_fail(w->tool, why);
+        return;
+    }
+    w->task.call = run_last;
+    loop_task_queue(w->tool->loop, &w->task, LOOP_LATER);
+}
 
 static bool run_fill(struct loop_task *task) {
     struct work *w = LOOP_OWNER(struct work, task, task);
@@ -203,8 +244,13 @@ static bool run_fill(struct loop_task *task) {
     good = good && state_commit(&t, &revision, &e);
     if (!good) state_tool_fail(w->tool, &e);
     if (!good || w->filled < want) return good;
-    w->phase = WORK_CLOSING;
-    state_close(w->state);
+    /* Whoever opens it should have little to read behind the snapshot. */
+    w->workers = mem_get_zero(sizeof *w->workers);
+    w->worker_n = w->workers != NULL;
+    if (!w->workers) return false;
+    w->workers->work = w;
+    w->workers->hold.done = filled;
+    state_hold(w->state, &w->workers->hold, revision);
     return false;
 }
 
@@ -257,6 +303,12 @@ static void opened(struct work *w) {
     }
 }
 
+static void found(struct state *s, const struct recover_result *r) {
+    (void)s;
+    for (unsigned i = 0; i < r->finding_n; i++)
+        if (r->findings[i].grade != RECOVER_NOTE) fprintf(stderr, "%s\n", r->findings[i].text);
+}
+
 static void changed(struct state *s, enum state_mode mode, const struct err *why) {
     struct work *w = state_arg(s);
     switch (mode) {
@@ -292,6 +344,7 @@ static bool begin(struct state_tool *t, struct err *e) {
                                         .folder = "",
                                         .plan = w->plan,
                                         .changed = changed,
+                                        .found = found,
                                         .arg = w};
     return (w->state = state_new(&config, e)) != NULL;
 }

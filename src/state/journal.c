@@ -5,6 +5,8 @@
 #include "base/must.h"
 #include "protocols/cbor.h"
 
+#define AGAIN_MS 100 /* until what could not be asked for want of memory is asked again */
+
 /* --- batches --- */
 
 /* Whatever is in it is gone; room for a head stands. */
@@ -87,12 +89,23 @@ static void refuse(struct journal *j, const struct err *e) {
     stop_pieces(j);
     segment_stop(&j->maker);
     loop_timer_clear(&j->quiet);
+    loop_timer_clear(&j->again);
     batch_reset(&j->gather);
     batch_reset(&j->flight);
     j->err = *e;
     j->state = JOURNAL_SHUT;
+    j->distrusted = j->serial;
     j->serial = 0;
     j->call(j, JOURNAL_REFUSED);
+}
+
+/* Something could not be asked: when it was for want of memory, or of room in the link, the disk has not spoken. It is tried again. */
+static void stumble(struct journal *j, const struct err *e) {
+    bool shortage = e->code == ERR_NOMEM || e->code == ERR_LIMIT;
+    if (store_lost(e))
+        journal_lost(j);
+    else if (!shortage || !loop_timer_set(j->loop, &j->again, loop_now_ms(j->loop) + AGAIN_MS))
+        refuse(j, e);
 }
 
 /* A call failed: the hand is lost, or the disk has spoken. */
@@ -122,11 +135,12 @@ static void piece_done(struct call *c, struct call_answer *a) {
     struct journal *j = p->journal;
     struct err e = a->err;
     j->flight_open--;
-    if (e.code != ERR_NONE || !send_on(j, &e)) {
+    if (e.code != ERR_NONE)
         fail(j, &e);
-        return;
-    }
-    if (!j->flight_open) land(j);
+    else if (!send_on(j, &e))
+        stumble(j, &e);
+    else if (!j->flight_open)
+        land(j);
 }
 
 /* As many pieces as may be on their way at once. The last one brings the sync for all: the hand takes them in order. */
@@ -154,7 +168,7 @@ static bool send_on(struct journal *j, struct err *e) {
 /* Whether the current segment can take so many bytes behind its head. */
 static bool fits(const struct journal *j, size_t len) {
     if (!j->serial || j->doubt) return false;
-    return j->at == 0 || j->at + len <= j->segment_bytes || j->flight_mark;
+    return j->at == 0 || j->at + len <= j->segment_bytes;
 }
 
 static void take_segment(struct journal *j) {
@@ -170,7 +184,7 @@ static void depart(struct journal *j) {
     if (!fits(j, j->flight.bytes.len - RECORD_BLOCK)) {
         if (j->maker.state != MAKER_READY) {
             j->state = JOURNAL_MAKING;
-            if (!segment_make(&j->maker, &e)) fail(j, &e);
+            if (!segment_make(&j->maker, &e)) stumble(j, &e);
             return;
         }
         take_segment(j);
@@ -183,12 +197,11 @@ static void depart(struct journal *j) {
     j->flight_from = j->at ? RECORD_BLOCK : 0;
     j->flight_sent = 0;
     if (!send_on(j, &e)) {
-        fail(j, &e);
+        stumble(j, &e);
         return;
     }
     /* The next one is made while this one fills. */
-    if (j->maker.state == MAKER_RESTING && !j->next_failed && !segment_make(&j->maker, &e) && !store_lost(&e))
-        fail(j, &e);
+    if (j->maker.state == MAKER_RESTING && !j->next_failed && !segment_make(&j->maker, &e)) j->next_failed = true;
 }
 
 /* --- marks --- */
@@ -199,7 +212,9 @@ static void write_mark(struct journal *j, bool synced) {
     j->flight_mark = true;
     j->mark_synced = synced;
     j->mark_wanted = false;
-    if (batch_add(&j->flight, mark, NULL, 0, &e)) {
+    bool room =
+        fits(j, RECORD_HEAD) || j->maker.state == MAKER_READY; /* none is made for a mark: the disk may be full */
+    if (room && batch_add(&j->flight, mark, NULL, 0, &e)) {
         depart(j);
         return;
     }
@@ -213,6 +228,17 @@ static void quiet_passed(struct loop_timer *t) {
     if (j->state == JOURNAL_IDLE && !j->gather.n && !j->marked) write_mark(j, false);
 }
 
+static void try_again(struct loop_timer *t) {
+    struct journal *j = LOOP_OWNER(struct journal, again, t);
+    struct err e = ERR_INIT;
+    bool good = true;
+    if (j->state == JOURNAL_WRITING)
+        good = send_on(j, &e);
+    else if (j->state == JOURNAL_MAKING)
+        good = segment_make(&j->maker, &e);
+    if (!good) stumble(j, &e);
+}
+
 void journal_mark(struct journal *j) {
     j->mark_wanted = true;
 }
@@ -224,7 +250,7 @@ static void made(struct segment_maker *m, const struct err *e) {
     if (e) {
         /* While the current segment does, a next one can be tried again when it is needed. */
         j->next_failed = true;
-        if (j->state == JOURNAL_MAKING || store_lost(e)) fail(j, e);
+        if (j->state == JOURNAL_MAKING || store_lost(e)) stumble(j, e);
         return;
     }
     if (j->state != JOURNAL_MAKING) return;
@@ -251,6 +277,7 @@ void journal_init(struct journal *j, const struct journal_config *c) {
                           .pending_most = c->pending,
                           .mark_ms = c->mark_ms,
                           .quiet = {.call = quiet_passed, .name = "journal quiet"},
+                          .again = {.call = try_again, .name = "journal again"},
                           .maker = {.done = made, .disk = c->disk, .size = c->segment_bytes}};
     buf_init(&j->gather.bytes, c->pending + c->most + RECORD_BLOCK + RECORD_HEAD);
     buf_init(&j->flight.bytes, c->pending + c->most + RECORD_BLOCK + RECORD_HEAD);
@@ -260,6 +287,7 @@ void journal_release(struct journal *j) {
     stop_pieces(j);
     segment_stop(&j->maker);
     loop_timer_clear(&j->quiet);
+    loop_timer_clear(&j->again);
     batch_release(&j->gather);
     batch_release(&j->flight);
     j->state = JOURNAL_SHUT;
@@ -274,7 +302,7 @@ void journal_begin(struct journal *j, uint64_t durable) {
     if (j->maker.state == MAKER_READY)
         made(&j->maker, NULL);
     else if (!segment_make(&j->maker, &e))
-        fail(j, &e);
+        stumble(j, &e);
 }
 
 bool journal_add(struct journal *j, uint64_t revision, const struct val *patch, struct err *e) {
@@ -310,8 +338,12 @@ void journal_lost(struct journal *j) {
     stop_pieces(j);
     segment_stop(&j->maker);
     loop_timer_clear(&j->quiet);
+    loop_timer_clear(&j->again);
     if (j->flight.n && j->state == JOURNAL_WRITING) j->doubt = true;
-    if (j->flight_mark) batch_reset(&j->flight);
+    if (j->flight_mark) {
+        j->mark_wanted |= j->flight.n && j->mark_synced;
+        batch_reset(&j->flight);
+    }
     j->state = JOURNAL_AWAY;
 }
 
@@ -319,6 +351,7 @@ void journal_new_disk(struct journal *j) {
     journal_lost(j);
     if (j->state != JOURNAL_AWAY) return;
     j->state = JOURNAL_IDLE;
+    if (!j->marked) loop_timer_set(j->loop, &j->quiet, loop_now_ms(j->loop) + j->mark_ms);
     if (j->flight.n)
         depart(j);
     else if (!j->serial) {

@@ -15,7 +15,7 @@
  *   AWAY     the disk hand is lost: what was on its way is written again, into a new segment
  *
  * Events may come from inside journal_begin, journal_flush and journal_new_disk.
- * Tried: tests/state/journal, tests/state/crash. */
+ * Tried: tests/state/crash, faults, trouble, hand. */
 #ifndef STATE_JOURNAL_H
 #define STATE_JOURNAL_H
 
@@ -48,8 +48,9 @@ struct journal_piece {
 struct journal {
     void (*call)(struct journal *j, enum journal_event event);
     struct err err;
-    uint64_t durable; /* the last revision that is */
-    uint64_t written; /* bytes of batches since journal_begin; whoever wants to know since when subtracts */
+    uint64_t distrusted; /* serial of the segment the disk refused last: what is in it is not known */
+    uint64_t durable;    /* the last revision that is */
+    uint64_t written;    /* bytes of batches since journal_begin; whoever wants to know since when subtracts */
     uint64_t syncs;
     /* private */
     struct loop *loop;
@@ -72,7 +73,7 @@ struct journal {
     size_t flight_from, flight_sent;
     unsigned flight_open;
     struct journal_piece pieces[JOURNAL_CALLS];
-    struct loop_timer quiet;
+    struct loop_timer quiet, again;
 };
 
 struct journal_config {

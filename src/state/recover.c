@@ -24,7 +24,7 @@ void recover_count_serial(struct recover *r, uint64_t serial) {
 static void sort_stranger(struct recover *r, const char *text) {
     struct slice name = slice_str(text);
     uint64_t serial;
-    bool fresh = slice_ends(name, LIT(".new")) || slice_starts(name, LIT("spare-"));
+    bool fresh = slice_ends(name, LIT(".new"));
     bool ours = slice_starts(name, LIT("journal-")) || slice_starts(name, LIT("snapshot-"));
     if (slice_ends(name, LIT(".new")) && segment_name_read(slice_head(name, name.len - 4), &serial))
         recover_count_serial(r, serial);

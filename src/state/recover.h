@@ -47,12 +47,14 @@ enum recover_grade {
     RECOVER_DAMAGE, /* something promised is lost, or must be feared to be */
 };
 
+#define RECOVER_TEXT 480
+
 struct recover_finding {
     enum recover_grade grade;
-    char name[STATE_NAME]; /* of the file */
-    uint64_t at;           /* offset in it */
-    uint64_t first, last;  /* revisions that are lost or dropped; 0: none, or (only last) nobody knows */
-    char text[ERR_TEXT];   /* a sentence: what was wanted, what was found, what is lost */
+    char name[STATE_NAME];   /* of the file */
+    uint64_t at;             /* offset in it */
+    uint64_t first, last;    /* revisions that are lost or dropped; 0: none, or (only last) nobody knows */
+    char text[RECOVER_TEXT]; /* a sentence: what was wanted, what was found, what is lost */
 };
 #define RECOVER_FINDINGS 64 /* the first so many are kept; what comes after is only counted */
 

@@ -6,14 +6,14 @@
 
 #define U(n) ((unsigned long long)(n))
 
-static void add_text(char text[ERR_TEXT], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void add_text(char text[ERR_TEXT], const char *fmt, ...) {
+static void add_text(char text[RECOVER_TEXT], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_text(char text[RECOVER_TEXT], const char *fmt, ...) {
     size_t len = strlen(text);
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(text + len, ERR_TEXT - len, fmt, ap);
+    int n = vsnprintf(text + len, RECOVER_TEXT - len, fmt, ap);
     va_end(ap);
-    if (n > 0 && (size_t)n >= ERR_TEXT - len) memcpy(text + ERR_TEXT - 4, "...", 4);
+    if (n > 0 && (size_t)n >= RECOVER_TEXT - len) memcpy(text + RECOVER_TEXT - 4, "...", 4);
 }
 
 static size_t add(struct recover *r, enum recover_grade grade, const char *name, uint64_t at, uint64_t first,
@@ -32,7 +32,7 @@ static size_t add(struct recover *r, enum recover_grade grade, const char *name,
 }
 
 /* What is lost, and the way on. */
-static void add_loss(const struct recover *r, char text[ERR_TEXT], uint64_t first, uint64_t last) {
+static void add_loss(const struct recover *r, char text[RECOVER_TEXT], uint64_t first, uint64_t last) {
     if (last && last > first)
         add_text(text, ": revisions %llu to %llu are lost unless the file is mended", U(first), U(last));
     else if (last)
@@ -52,7 +52,7 @@ static void note_damage(struct recover *r, const char *text) {
 
 size_t recover_find(struct recover *r, enum recover_grade grade, const char *name, uint64_t at, uint64_t first,
                     uint64_t last, const char *fmt, ...) {
-    char what[ERR_TEXT];
+    char what[RECOVER_TEXT];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
@@ -62,7 +62,7 @@ size_t recover_find(struct recover *r, enum recover_grade grade, const char *nam
 
 void recover_damage(struct recover *r, const char *name, uint64_t at, uint64_t first, uint64_t last, const char *fmt,
                     ...) {
-    char what[ERR_TEXT], text[ERR_TEXT] = "";
+    char what[RECOVER_TEXT], text[RECOVER_TEXT] = "";
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(what, sizeof what, fmt, ap);
@@ -82,7 +82,7 @@ void recover_add(struct recover *r, size_t finding, const char *text) {
 }
 
 void recover_worsen(struct recover *r, size_t finding, const char *name, uint64_t first, uint64_t last) {
-    char text[ERR_TEXT] = "";
+    char text[RECOVER_TEXT] = "";
     if (finding == RECOVER_NOWHERE) {
         add_text(text, "%s: it is damaged", name);
         add_loss(r, text, first, last);

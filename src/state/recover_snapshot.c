@@ -81,7 +81,7 @@ static void refuse(struct recover *r, const char *what) {
 
 /* Another program's state is not touched, however damaged it may be; nor is an older one taken instead of a newer program's. */
 static bool is_ours(struct recover *r, const struct snapfile_about *a) {
-    char what[ERR_TEXT];
+    char what[RECOVER_TEXT];
     struct slice name = val_as_text(&a->name);
     if (r->config.name && !slice_eq(name, slice_str(r->config.name))) {
         snprintf(what, sizeof what, "is of \"%.*s\", and the state of \"%.40s\" is wanted here",

@@ -3,8 +3,6 @@
 
 #define PIECE LIMIT_DISK_BYTES
 
-static const char fresh_name[] = "segment.new";
-
 static void answered(struct call *c, struct call_answer *a);
 
 static bool ask(struct segment_maker *m, const char *verb, struct val args, struct err *e) {
@@ -18,19 +16,16 @@ static bool name_it(struct segment_maker *m, struct err *e) {
     m->serial = m->disk->next_serial; /* until it has the name: serials are without gaps (recover.h, reliance 9) */
     segment_name(name, m->serial);
     if (m->disk->reuse) segment_name(old, m->disk->reuse);
-    struct val from = store_args(m->disk, m->disk->reuse ? old : fresh_name), to = store_args(m->disk, name);
+    bool reuse = m->disk->reuse != 0;
     m->disk->reuse = 0; /* also when it fails: where it is then nobody knows */
-    struct val args = VAL_MAP_OF({"root", val_of_str(m->disk->root)}, {"from", val_ref(val_get(&from, LIT("path")))},
-                                 {"to", val_ref(val_get(&to, LIT("path")))});
-    val_unref(&from);
-    val_unref(&to);
-    return ask(m, "disk.rename", args, e);
+    m->call = (struct call){.done = answered};
+    return store_rename(m->disk, &m->call, reuse ? old : SEGMENT_FRESH, name, e);
 }
 
 static bool fill_on(struct segment_maker *m, struct err *e) {
     static const uint8_t zeros[PIECE];
     size_t n = m->size - m->filled < PIECE ? m->size - m->filled : PIECE;
-    struct val args = store_args(m->disk, fresh_name);
+    struct val args = store_args(m->disk, SEGMENT_FRESH);
     store_arg(&args, "at", val_of_u64(m->filled));
     store_arg(&args, "bytes", val_of_bytes(slice_of(zeros, n)));
     m->filled += n;
@@ -40,7 +35,7 @@ static bool fill_on(struct segment_maker *m, struct err *e) {
 
 static bool clear(struct segment_maker *m, struct err *e) {
     m->state = MAKER_CLEARING;
-    return ask(m, "disk.remove", store_args(m->disk, fresh_name), e);
+    return ask(m, "disk.remove", store_args(m->disk, SEGMENT_FRESH), e);
 }
 
 /* What comes behind a step that went well. */

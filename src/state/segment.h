@@ -8,6 +8,8 @@
 
 #include "state/store.h"
 
+#define SEGMENT_FRESH "segment.new" /* until it has its name */
+
 enum segment_maker_state { MAKER_RESTING, MAKER_CLEARING, MAKER_FILLING, MAKER_NAMING, MAKER_READY };
 
 struct segment_maker {

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/must.h"
 
-#define FRESH_NAME "snapshot.new"
 /* Bytes before a sync: who commits meanwhile waits for these at most. */
 #define UNSYNCED (1u << 20)
 
@@ -21,14 +20,9 @@ static void renamed(struct call *c, struct call_answer *a) {
 static bool rename_it(struct snapshot *s, struct err *e) {
     char name[STATE_NAME];
     snapshot_name(name, s->revision);
-    struct val from = store_args(s->disk, FRESH_NAME), to = store_args(s->disk, name);
-    struct val args = VAL_MAP_OF({"root", val_of_str(s->disk->root)}, {"from", val_ref(val_get(&from, LIT("path")))},
-                                 {"to", val_ref(val_get(&to, LIT("path")))});
-    val_unref(&from);
-    val_unref(&to);
     s->naming = true;
     s->call = (struct call){.done = renamed};
-    return store_ask(s->disk, &s->call, "disk.rename", args, e);
+    return store_rename(s->disk, &s->call, SNAPSHOT_FRESH, name, e);
 }
 
 static void piece_done(struct call *c, struct call_answer *a) {
@@ -74,7 +68,8 @@ static bool encode(struct snapshot *s, struct err *e) {
 
 static bool send(struct snapshot *s, struct snapshot_piece *p, struct err *e) {
     struct slice bytes = slice_head(buf_slice(&s->out), LIMIT_DISK_BYTES);
-    struct val args = store_args(s->disk, FRESH_NAME);
+    if (s->size + bytes.len > s->most) return err_limit(e, "snapshot", s->most, ERR_NOWHERE);
+    struct val args = store_args(s->disk, SNAPSHOT_FRESH);
     bool last = s->ended && bytes.len == s->out.len;
     s->unsynced += bytes.len;
     bool sync = last || s->unsynced >= UNSYNCED;
@@ -125,11 +120,12 @@ static void cleared(struct call *c, struct call_answer *a) {
 }
 
 bool snapshot_start(struct snapshot *s, struct store_disk *disk, const struct plan *plan, const struct val *root,
-                    const struct snapfile_about *about, size_t slice, struct err *e) {
+                    const struct snapfile_about *about, size_t slice, uint64_t most, struct err *e) {
     void (*done)(struct snapshot *, const struct err *) = s->done;
     must(!snapshot_is_running(s) && slice <= SNAPFILE_PIECE);
     *s = (struct snapshot){.done = done,
                            .disk = disk,
+                           .most = most,
                            .slice = slice,
                            .revision = about->revision,
                            .root = val_ref(root),
@@ -141,7 +137,7 @@ bool snapshot_start(struct snapshot *s, struct store_disk *disk, const struct pl
     s->writer = cbor_write_open_part(&s->root, plan_part_step, &s->part, plan_part_root(&s->part));
     /* What an unfinished one left goes first: it may be longer. */
     if ((s->writer || err_nomem(e, "a snapshot")) && snapfile_write_head(&s->out, about, e) &&
-        store_ask(disk, &s->call, "disk.remove", store_args(disk, FRESH_NAME), e))
+        store_ask(disk, &s->call, "disk.remove", store_args(disk, SNAPSHOT_FRESH), e))
         return true;
     snapshot_stop(s);
     return false;

@@ -13,6 +13,7 @@
 #include "state/snapfile.h"
 
 #define SNAPSHOT_CALLS 3
+#define SNAPSHOT_FRESH "snapshot.new" /* until it has its name */
 
 struct snapshot_piece {
     struct call call;
@@ -23,6 +24,7 @@ struct snapshot {
     /* NULL: it is there, durable, under its name. From the loop. */
     void (*done)(struct snapshot *s, const struct err *e);
     struct store_disk *disk;
+    uint64_t most;       /* bytes of the file */
     size_t slice;        /* bytes encoded at once; at most SNAPFILE_PIECE */
     uint64_t size;       /* of the file so far */
     uint64_t slowest_us; /* of the slices */
@@ -40,9 +42,9 @@ struct snapshot {
     bool ended, naming; /* the end is in `out`; the rename is on its way */
 };
 
-/* Shares the root. `about` is borrowed. False: not begun (e). */
+/* Shares the root. `about` is borrowed. More than `most` bytes are no snapshot: none could be read again. False: not begun (e). */
 bool snapshot_start(struct snapshot *s, struct store_disk *disk, const struct plan *plan, const struct val *root,
-                    const struct snapfile_about *about, size_t slice, struct err *e);
+                    const struct snapfile_about *about, size_t slice, uint64_t most, struct err *e);
 static inline bool snapshot_is_running(const struct snapshot *s) {
     return !val_is_none(&s->root);
 }

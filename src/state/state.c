@@ -44,6 +44,8 @@ void state_hold(struct state *s, struct state_hold *h, uint64_t revision) {
     h->state = s;
     h->revision = revision;
     bool dead = revision > s->settled && s->open_at == s->open_n;
+    for (unsigned i = 0; i < s->taken_back_n && i < STATE_TAKEN_BACK; i++)
+        dead |= revision >= s->taken_back[i].first && revision <= s->taken_back[i].last;
     struct state_hold *head = dead ? &s->failed : &s->holds, *behind = head->prev;
     while (behind != head && behind->revision > revision) behind = behind->prev;
     ring_insert(behind, h);
@@ -75,7 +77,27 @@ static bool run_answers(struct loop_task *t) {
 void state_enter(struct state *s, enum state_mode mode, const struct err *why) {
     s->mode = mode;
     s->trouble = why ? *why : (struct err)ERR_INIT;
-    s->config.changed(s, mode, why);
+    loop_task_queue(s->loop, &s->tell_task, LOOP_CLOSE);
+}
+
+/* Behind everything that was to be answered, and with nothing of this room below on the stack. */
+static bool run_tell(struct loop_task *t) {
+    struct state *s = LOOP_OWNER(struct state, tell_task, t);
+    struct err why = s->trouble;
+    if (s->told == s->mode) return false;
+    s->told = s->mode;
+    s->config.changed(s, s->mode, why.code == ERR_NONE ? NULL : &why);
+    return false;
+}
+
+/* Nothing is under way any more, and nothing will be. */
+static void close_down(struct state *s, const struct err *why) {
+    struct err e = why ? *why : (struct err)ERR_INIT;
+    state_open_stop(s);
+    keep_stop(s);
+    journal_release(&s->journal);
+    loop_timer_clear(&s->retry);
+    state_enter(s, STATE_CLOSED, e.code == ERR_NONE ? NULL : &e);
 }
 
 void state_queue_commit(struct state *s) {
@@ -112,12 +134,8 @@ static bool run_commit(struct loop_task *t) {
         s->flight_revision = s->revision;
     }
     if (s->closing && (s->mode == STATE_READ_ONLY || s->mode == STATE_OPENING || s->mode == STATE_FAILED)) {
-        struct err why = s->trouble;
-        state_open_stop(s); /* whatever is still on its way must not change the mode again */
-        keep_stop(s);
-        journal_release(&s->journal);
-        loop_timer_clear(&s->retry);
-        state_enter(s, STATE_CLOSED, why.code == ERR_NONE ? NULL : &why);
+        if (s->mode == STATE_READ_ONLY) settle(s, s->revision, &s->root); /* what is left is volatile */
+        close_down(s, &s->trouble);
         return false;
     }
     journal_flush(j);
@@ -141,6 +159,7 @@ void state_roll_back(struct state *s, const struct err *why) {
     s->open_at = s->open_n = 0;
     trash_add(&s->trash, &s->flight_root);
     set_root(s, &s->root, &s->settled_root);
+    s->taken_back[s->taken_back_n++ % STATE_TAKEN_BACK] = (struct state_taken_back){s->settled + 1, s->given};
     s->revision = s->settled;
     while (s->holds.prev != &s->holds && s->holds.prev->revision > s->settled) {
         struct state_hold *h = s->holds.prev;
@@ -161,10 +180,12 @@ static void try_again_later(struct state *s) {
 
 static void refused(struct state *s) {
     struct err why = s->journal.err;
+    keep_distrust(s, s->journal.distrusted);
     snapshot_stop(&s->snapshot);
     err_context(&why, "the disk refuses what is to be kept, so nothing can be changed until it recovers");
     state_roll_back(s, &why);
     try_again_later(s);
+    keep_tidy(s);
     if (s->mode == STATE_READ_ONLY) return; /* it was told */
     log_warn("state: %s", why.text);
     state_enter(s, STATE_READ_ONLY, &why);
@@ -178,19 +199,16 @@ static void journal_says(struct journal *j, enum journal_event event) {
             log_warn("state: no memory to remember a segment; it stays until the next start");
         return;
     case JOURNAL_READY:
-        s->retry_ms = 0;
         state_queue_commit(s);
         if (s->mode == STATE_OPENING || s->mode == STATE_READ_ONLY || s->mode == STATE_AWAY)
             state_enter(s, STATE_UP, NULL);
         keep_look(s);
         return;
     case JOURNAL_DURABLE:
+        s->retry_ms = 0;
+        landed(s); /* before anybody hears of it: a snapshot begun inside changed is of what j->durable says */
         if (s->mode == STATE_AWAY) state_enter(s, STATE_UP, NULL);
-        landed(s);
-        if (s->closing && j->marked && journal_clean(j)) {
-            keep_stop(s);
-            state_enter(s, STATE_CLOSED, NULL);
-        }
+        if (s->closing && j->marked && journal_clean(j)) close_down(s, NULL);
         return;
     case JOURNAL_REFUSED:
         if (s->mode == STATE_OPENING) {
@@ -198,7 +216,7 @@ static void journal_says(struct journal *j, enum journal_event event) {
             return;
         }
         refused(s);
-        if (s->closing) state_enter(s, STATE_CLOSED, &s->trouble);
+        if (s->closing) close_down(s, &s->trouble);
         return;
     }
 }
@@ -207,6 +225,10 @@ static void journal_says(struct journal *j, enum journal_event event) {
 static void retry(struct loop_timer *t) {
     struct state *s = LOOP_OWNER(struct state, retry, t);
     struct err e = ERR_INIT;
+    if (s->relocking && port_up(s->config.disk)) {
+        state_open_relock(s);
+        return;
+    }
     if (s->mode != STATE_READ_ONLY || snapshot_is_running(&s->snapshot) || s->journal.state != JOURNAL_SHUT) return;
     if (!port_up(s->config.disk) || !keep_snapshot(s, &e)) try_again_later(s);
 }
@@ -219,18 +241,25 @@ static void snapshot_done(struct snapshot *sn, const struct err *e) {
             state_open_snapshot_done(s, e);
         else if (s->mode == STATE_READ_ONLY)
             try_again_later(s);
-        else if (!store_lost(e)) {
-            log_warn("state: a snapshot could not be written, the journal grows meanwhile: %s", e->text);
-            s->snapshot_wait = s->journal.written + s->limits.journal / 4;
+        else {
+            s->snapshot_due = true;
+            if (!store_lost(e)) {
+                log_warn("state: a snapshot could not be written, the journal grows meanwhile: %s", e->text);
+                s->snapshot_wait = s->journal.written + s->limits.journal / 4;
+            }
         }
         return;
     }
     s->counts.snapshots++;
+    s->written_before = s->making_written;
+    s->snapshot_due = false;
+    keep_forget_old(s, s->making.revision); /* it has taken the place of a damaged one */
     s->snapshot_bytes = sn->size;
-    if (s->kept[1].revision && s->kept[1].revision != s->making.revision &&
-        !keep_old_snapshot(s, s->kept[1].revision, NULL))
-        log_warn("state: no memory to remember an old snapshot; it stays until the next start");
-    if (s->kept[0].revision != s->making.revision) s->kept[1] = s->kept[0];
+    if (s->kept[0].revision != s->making.revision) { /* else it has taken that one's place */
+        if (s->kept[1].revision && !keep_old_snapshot(s, s->kept[1].revision, NULL))
+            log_warn("state: no memory to remember an old snapshot; it stays until the next start");
+        s->kept[1] = s->kept[0];
+    }
     s->kept[0] = s->making;
     if (s->mode == STATE_OPENING)
         state_open_snapshot_done(s, NULL);
@@ -257,6 +286,8 @@ struct state *state_new(const struct state_config *config, struct err *e) {
     s->disk = (struct store_disk){.loop = s->loop, .port = config->disk, .root = s->root_name, .folder = s->folder};
     s->commit_task = (struct loop_task)LOOP_TASK(run_commit, "commit");
     s->answer_task = (struct loop_task)LOOP_TASK(run_answers, "answers");
+    s->tell_task = (struct loop_task)LOOP_TASK(run_tell, "state mode");
+    s->told = STATE_OPENING;
     s->retry = (struct loop_timer){.call = retry, .name = "disk retry"};
     s->journal.call = journal_says;
     s->snapshot.done = snapshot_done;
@@ -280,6 +311,7 @@ void state_free(struct state *s) {
     loop_timer_clear(&s->retry);
     loop_task_remove(&s->commit_task);
     loop_task_remove(&s->answer_task);
+    loop_task_remove(&s->tell_task);
     watchers_free(s->watchers);
     for (; s->open_at < s->open_n; s->open_at++) trash_add(&s->trash, &s->open[s->open_at].patch);
     mem_put(s->open, s->open_cap * sizeof *s->open);
@@ -302,11 +334,13 @@ void state_new_disk(struct state *s) {
     s->cleaning = false;
     if (s->mode == STATE_READ_ONLY) try_again_later(s);
     journal_lost(&s->journal);
-    if (!port_up(s->config.disk)) return;
-    state_open_relock(s);
+    s->relocking = true;
+    state_queue_commit(s);
+    if (port_up(s->config.disk)) state_open_relock(s);
 }
 
 void state_close(struct state *s) {
+    if (s->closing) return;
     s->closing = true;
     keep_stop(s);
     journal_mark(&s->journal);
@@ -338,13 +372,13 @@ struct watchers *state_watchers(struct state *s) {
 }
 
 struct val state_show(const struct state *s, struct slice pointer, struct err *e) {
-    const struct val *found = &val_none;
-    if (plan_attrs(s->plan, pointer) & PLAN_PRIVATE)
-        err_set(e, ERR_NOT_FOUND, "there is nothing at \"%.*s\"", (int)slice_head(pointer, 80).len,
-                (const char *)pointer.ptr);
-    else
-        found = jsonptr_get(&s->settled_root, pointer, e);
-    return val_is_none(found) ? val_none : plan_strip(s->plan, pointer, found, PLAN_PRIVATE, e);
+    const struct val *found = jsonptr_get(&s->settled_root, pointer, e);
+    struct err own = ERR_INIT;
+    if (val_is_none(found)) return val_none;
+    struct val shown = plan_strip(s->plan, pointer, found, PLAN_PRIVATE, &own);
+    if (val_is_none(&shown) && own.code == ERR_NONE) jsonptr_hide(pointer, &own);
+    if (val_is_none(&shown) && e) *e = own;
+    return shown;
 }
 
 struct state_counts state_counts(const struct state *s) {
@@ -352,6 +386,7 @@ struct state_counts state_counts(const struct state *s) {
     c.syncs = s->journal.syncs;
     c.journal_bytes = s->journal.written - s->written_before;
     c.snapshot_bytes = s->snapshot_bytes;
+    c.writing = snapshot_is_running(&s->snapshot);
     c.pending = journal_pending(&s->journal);
     c.segment = s->journal.serial;
     return c;

@@ -10,7 +10,7 @@
  * store is as before. When only the disk hand is lost, commits are held until a new one stands.
  *
  * One transaction at a time, begun and ended within one callback.
- * Tried: tests/state/state, crash, faults, trouble, damage, hand, fuzz/state. */
+ * Tried: tests/state/txn, crash, faults, trouble, damage, hand, fuzz/state. */
 #ifndef STATE_STATE_H
 #define STATE_STATE_H
 
@@ -46,8 +46,8 @@ struct state_config {
     const struct plan *plan;
     const struct state_limits *limits;
     const struct watch_limits *watch_limits;
-    /* The mode has changed; why says so for STATE_READ_ONLY and STATE_FAILED. First STATE_UP: it is open. Never from inside a function of
-     * this room. */
+    /* The mode has changed; why says so for STATE_READ_ONLY and STATE_FAILED. First STATE_UP: it is open. From the loop, in LOOP_CLOSE,
+     * behind what was to be answered; anything may be done in it, state_free too. */
     void (*changed)(struct state *s, enum state_mode mode, const struct err *why);
     /* What a start found in the store that the operator should know; may be NULL. Called once, before STATE_UP or STATE_FAILED. */
     void (*found)(struct state *s, const struct recover_result *r);
@@ -56,7 +56,7 @@ struct state_config {
 
 /* Begins to open; config->changed tells how it went. The config is copied, what it points to stays. */
 struct state *state_new(const struct state_config *config, struct err *e);
-/* Everything held must have been released, every watch ended. Without state_close what is not durable yet may be lost. */
+/* Everything held must have been released, every watch ended; not inside state_hold's done or a watch's tell. Without state_close what is not durable yet may be lost. */
 void state_free(struct state *s);
 void *state_arg(const struct state *s);
 enum state_mode state_mode(const struct state *s);
@@ -131,7 +131,7 @@ struct state_hold {
     struct state_hold *next, *prev;
     uint64_t revision;
 };
-/* Also for a revision that is settled already. */
+/* Also for a revision that is settled already. One that was taken back is known for a while: hold in the callback that committed. */
 void state_hold(struct state *s, struct state_hold *h, uint64_t revision);
 void state_hold_cancel(struct state_hold *h); /* nothing when it is not held */
 
@@ -146,6 +146,7 @@ struct state_counts {
     uint64_t syncs;          /* batches made durable */
     uint64_t journal_bytes;  /* written since the last snapshot */
     uint64_t snapshots;      /* written since the start */
+    bool writing;            /* one is being written */
     uint64_t snapshot_bytes; /* size of the newest */
     uint64_t slowest_us;     /* of the slices a snapshot was written in */
     size_t pending;          /* bytes not durable yet */

@@ -31,15 +31,24 @@ bool keep_old_snapshot(struct state *s, uint64_t revision, struct err *e) {
     return true;
 }
 
+void keep_distrust(struct state *s, uint64_t serial) {
+    for (size_t i = 0; i < s->segment_n; i++)
+        if (s->segments[i].serial == serial) s->segments[i].size = 0;
+}
+
+void keep_forget_old(struct state *s, uint64_t revision) {
+    for (size_t i = 0; i < s->old_n; i++)
+        if (s->old_snapshots[i] == revision) s->old_snapshots[i--] = s->old_snapshots[--s->old_n];
+}
+
 /* --- snapshots --- */
 
 bool keep_snapshot(struct state *s, struct err *e) {
     const struct plan_config *plan = plan_config_of(s->plan);
     const struct journal *j = &s->journal;
+    if (s->relocking) return err_set(e, ERR_NETWORK, "another disk hand is about to hold the store");
     /* Its name is a promise, which the journal must be able to keep: so no number of a volatile revision. */
-    s->making.revision = s->mode == STATE_OPENING           ? s->settled
-                         : j->durable > s->kept[0].revision ? j->durable
-                                                            : s->kept[0].revision;
+    s->making.revision = j->durable > s->opened ? j->durable : s->opened;
     /* Where the journal goes on: a shut one begins with the segment that was ready, if one was. */
     s->making.serial = j->serial && j->state != JOURNAL_SHUT ? j->serial
                        : j->maker.state == MAKER_READY       ? j->maker.serial
@@ -52,9 +61,9 @@ bool keep_snapshot(struct state *s, struct err *e) {
                                    .name = val_of_str(plan->name),
                                    .priv = plan_patterns(s->plan, PLAN_PRIVATE, e),
                                    .secret = plan_patterns(s->plan, PLAN_SECRET, e)};
-    s->written_before = j->written;
-    s->snapshot_due = false;
-    bool good = snapshot_start(&s->snapshot, &s->disk, s->plan, &s->settled_root, &about, LIMIT_STATE_SLICE, e);
+    s->making_written = j->written;
+    bool good = snapshot_start(&s->snapshot, &s->disk, s->plan, &s->settled_root, &about, LIMIT_STATE_SLICE,
+                               s->limits.snapshot, e);
     snapfile_about_release(&about);
     return good;
 }
@@ -72,6 +81,7 @@ void keep_look(struct state *s) {
     if (s->journal.written < s->snapshot_wait || !is_due(s)) return;
     struct err e = ERR_INIT;
     if (keep_snapshot(s, &e)) return;
+    s->snapshot_due = true;
     s->snapshot_wait = s->journal.written + s->limits.journal / 4;
     log_warn("state: a snapshot could not be begun: %s", e.text);
 }
@@ -93,6 +103,10 @@ static bool remove_file(struct state *s, const char *name) {
     s->cleaning = store_ask(&s->disk, &s->clean_call, "disk.remove", store_args(&s->disk, name), &e);
     if (!s->cleaning && !store_lost(&e)) log_warn("state: an old file could not be removed: %s", e.text);
     return s->cleaning;
+}
+
+void keep_tidy(struct state *s) {
+    if (!s->cleaning && !s->closing) remove_file(s, SEGMENT_FRESH);
 }
 
 void keep_clean(struct state *s) {

@@ -45,16 +45,19 @@ static bool read_all(struct state *s, struct err *e) {
 
 static bool begin(struct state *s, struct err *e);
 
-/* What was read may have been in the kernel's memory only: it becomes a promise from here on, so it is made durable first. */
+/* What was read may have been in the kernel's memory only: it becomes a promise from here on, so it is made durable first. What was
+ * never finished goes: on a full disk it would be in the way. */
 static bool sync_on(struct state *s, struct err *e) {
     struct state_opening *o = s->opening;
     uint64_t serial;
     o->step = OPENING_SYNC;
     for (; o->synced < o->reader.file_n; o->synced++) {
         struct recover_file *f = &o->reader.files[o->synced];
-        if (!segment_name_read(slice_str(f->name), &serial) || serial < o->reader.result.kept[0].serial) continue;
+        bool rubbish = !strcmp(f->name, SEGMENT_FRESH) || !strcmp(f->name, SNAPSHOT_FRESH);
+        bool needed = segment_name_read(slice_str(f->name), &serial) && serial >= o->reader.result.kept[0].serial;
+        if (!rubbish && !needed) continue;
         o->synced++;
-        return ask(s, "disk.sync", store_args(&s->disk, f->name), e);
+        return ask(s, rubbish ? "disk.remove" : "disk.sync", store_args(&s->disk, f->name), e);
     }
     return begin(s, e);
 }
@@ -127,7 +130,7 @@ static bool begin(struct state *s, struct err *e) {
         return false;
     }
     s->store = r->store;
-    s->revision = s->settled = s->given = r->revision + led;
+    s->revision = s->settled = s->opened = s->given = r->revision + led;
     s->settled_root = val_ref(&s->root);
     s->disk.next_serial = r->next_serial;
     s->snapshot_bytes = r->snapshot_bytes;
@@ -195,15 +198,23 @@ static bool step(struct state *s, struct call_answer *a, struct err *e) {
 }
 
 static void relocked(struct state *s, const struct err *e) {
-    if (e->code != ERR_NONE) {
-        if (store_lost(e)) return; /* another hand will come */
+    if (e->code == ERR_DUPLICATE) {
         struct err why = *e;
+        keep_stop(s);
+        if (s->closing) state_queue_commit(s);
         err_context(&why, "the state is lost to another process");
         state_roll_back(s, &why);
         journal_release(&s->journal);
         state_enter(s, STATE_FAILED, &why);
         return;
     }
+    if (e->code != ERR_NONE) { /* when that hand is lost too another one will come */
+        if (!store_lost(e)) loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->limits.retry_ms);
+        return;
+    }
+    s->relocking = false;
+    if (s->mode == STATE_READ_ONLY && !loop_timer_is_set(&s->retry))
+        loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->limits.retry_ms);
     journal_new_disk(&s->journal);
     if (s->mode == STATE_AWAY && s->journal.state == JOURNAL_IDLE) state_enter(s, STATE_UP, NULL);
     state_queue_commit(s);

@@ -14,6 +14,12 @@ struct state_open_revision {
     struct val patch;
 };
 
+/* Revisions that were refused: of each roll-back the first and the last. */
+struct state_taken_back {
+    uint64_t first, last;
+};
+#define STATE_TAKEN_BACK 8 /* the newest so many are known */
+
 struct state_segment {
     uint64_t serial, size;
 };
@@ -33,18 +39,22 @@ struct state {
     struct journal journal;
     struct watchers *watchers;
     struct trash trash;
-    enum state_mode mode;
-    struct err trouble; /* why it is read only, or failed */
+    enum state_mode mode, told; /* told: the owner */
+    struct err trouble;         /* why it is read only, or failed */
     bool in_txn, closing;
+    bool relocking; /* another disk hand stands, and the store is not held yet: nothing may be written */
 
     /* versions: the current one, the one of the batch on its way, the settled one */
     struct val root, flight_root, settled_root;
     uint64_t revision, flight_revision, settled;
-    uint64_t given; /* the last number given out: none is given twice in one life */
+    uint64_t opened; /* revision the start settled at: journalled, or led here by a migration */
+    uint64_t given;  /* the last number given out: none is given twice in one life */
     struct state_open_revision *open;
     size_t open_at, open_n, open_cap; /* [open_at, open_n) are waiting */
-    struct loop_task commit_task, answer_task;
+    struct loop_task commit_task, answer_task, tell_task;
     struct state_hold holds, failed; /* heads of rings */
+    struct state_taken_back taken_back[STATE_TAKEN_BACK];
+    unsigned taken_back_n;
 
     /* the folder (state_keep.c) */
     uint64_t store;
@@ -57,6 +67,7 @@ struct state {
     size_t old_n, old_cap;
     struct call clean_call;
     bool cleaning, snapshot_due;
+    uint64_t making_written;                /* of journal.written when it was begun */
     uint64_t written_before;                /* of journal.written when the newest snapshot was begun */
     uint64_t snapshot_bytes, snapshot_wait; /* journal bytes before a failed one is tried again */
     struct loop_timer retry;
@@ -87,12 +98,17 @@ void state_open_snapshot_done(struct state *s, const struct err *e);
 
 bool keep_segment(struct state *s, uint64_t serial, uint64_t size, struct err *e);
 bool keep_old_snapshot(struct state *s, uint64_t revision, struct err *e);
+void keep_forget_old(struct state *s, uint64_t revision);
+/* A segment that is removed in its time, and never used again. */
+void keep_distrust(struct state *s, uint64_t serial);
 /* Begins a snapshot of the settled version. */
 bool keep_snapshot(struct state *s, struct err *e);
 /* Whether it is time for one, and begins it. */
 void keep_look(struct state *s);
 /* Removes what nobody needs any more, one file after the other. */
 void keep_clean(struct state *s);
+/* Removes a segment that was being made: the disk may be full of it. */
+void keep_tidy(struct state *s);
 void keep_stop(struct state *s);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define PAGE LIMIT_DISK_LIST /* names asked at once */
@@ -24,6 +25,15 @@ bool store_ask(const struct store_disk *d, struct call *c, const char *verb, str
     if (port_up(d->port)) return call_start(c, d->port, verb, args, NULL, 0, 0, e);
     val_unref(&args);
     return err_set(e, ERR_NETWORK, "the disk hand is away");
+}
+
+bool store_rename(const struct store_disk *d, struct call *c, const char *from, const char *to, struct err *e) {
+    struct val old = store_args(d, from), new = store_args(d, to);
+    struct val args = VAL_MAP_OF({"root", val_of_str(d->root)}, {"from", val_ref(val_get(&old, LIT("path")))},
+                                 {"to", val_ref(val_get(&new, LIT("path")))});
+    val_unref(&old);
+    val_unref(&new);
+    return store_ask(d, c, "disk.rename", args, e);
 }
 
 bool store_lost(const struct err *e) {
@@ -99,8 +109,10 @@ static bool take_bytes(struct store_reader *r, struct call_answer *a, bool *over
     struct slice bytes = val_as_bytes(val_get(&a->result, LIT("bytes")));
     r->bytes += bytes.len;
     if (a->err.code == ERR_NONE) return recover_feed(r->recover, bytes, e) && read_on(r, over, e);
-    if (!store_lost(&a->err) && a->err.code != ERR_NOMEM)
-        return recover_unreadable(r->recover, &a->err, e) && read_on(r, over, e);
+    /* Who may not read a file, or has no descriptor left, says nothing about the file. */
+    int os = a->err.os;
+    bool ours = a->err.code == ERR_NOMEM || os == EACCES || os == EPERM || os == EMFILE || os == ENFILE || os == ENOMEM;
+    if (!store_lost(&a->err) && !ours) return recover_unreadable(r->recover, &a->err, e) && read_on(r, over, e);
     *e = a->err;
     return false;
 }

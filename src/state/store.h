@@ -25,6 +25,8 @@ struct val store_args(const struct store_disk *d, const char *name);
 void store_arg(struct val *args, const char *key, struct val value);
 /* Asks. False: it could not be sent (e). Takes args. */
 bool store_ask(const struct store_disk *d, struct call *c, const char *verb, struct val args, struct err *e);
+/* Asks to rename a file within the folder; `to` may have a folder of its own below it. */
+bool store_rename(const struct store_disk *d, struct call *c, const char *from, const char *to, struct err *e);
 /* Whether a failure is the hand's end and not the disk's word. */
 bool store_lost(const struct err *e);
 

@@ -255,6 +255,10 @@ static bool fits(const struct state *s, const struct val *root, const struct val
 }
 
 static bool make_room(struct state *s, struct err *e) {
+    if (s->open_n - s->open_at >= LIMIT_STATE_OPEN || s->given >= RECORD_MOST) {
+        err_limit(e, "open revisions", LIMIT_STATE_OPEN, ERR_NOWHERE);
+        return err_status(e, 503);
+    }
     if (s->open_n < s->open_cap) return true;
     if (s->open_at) {
         memmove(s->open, s->open + s->open_at, (s->open_n - s->open_at) * sizeof *s->open);
@@ -276,6 +280,8 @@ static bool enter(struct state *s, const struct val *root, struct val *patch, st
     bool good = fits(s, root, patch, e) && make_journalled(s, patch, &journalled, e) && make_room(s, e);
     if (good && val_count(&journalled)) {
         if (s->mode == STATE_READ_ONLY) {
+            if (!loop_timer_is_set(&s->retry)) /* there was no memory for it */
+                loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->limits.retry_ms);
             if (e) *e = s->trouble;
             good = false;
         } else

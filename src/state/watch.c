@@ -124,21 +124,12 @@ void watchers_now(struct watchers *ws, const struct val *root) {
 
 /* --- watches --- */
 
-/* With the words of jsonptr_get for a key that is not there. */
-static bool hide(struct slice pointer, struct err *e) {
-    size_t at = pointer.len;
-    while (at && pointer.ptr[at - 1] != '/') at--;
-    struct slice part = slice_head(slice_skip(pointer, at), 60);
-    return err_at(e, ERR_NOT_FOUND, at, "nothing at \"%.*s\": the map has no such key", (int)part.len,
-                  (const char *)part.ptr);
-}
-
 static bool add(struct watchers *ws, struct watch *w, struct slice pointer, enum part part, struct err *e) {
     must(!w->scope && w->tell && !(w->inside && w->format));
     if (!jsonptr_check(pointer, e)) return false;
     if (pointer.len > LIMIT_WATCH_POINTER) return err_limit(e, "watch_pointer", LIMIT_WATCH_POINTER, ERR_NOWHERE);
     if (ws->counts.watches >= ws->limits.watches) return err_limit(e, "watches", ws->limits.watches, ERR_NOWHERE);
-    if (ws->plan && !w->inside && plan_attrs(ws->plan, pointer) & PLAN_PRIVATE) return hide(pointer, e);
+    if (ws->plan && !w->inside && plan_attrs(ws->plan, pointer) & PLAN_PRIVATE) return jsonptr_hide(pointer, e);
     struct scope *s = scope_find(ws, pointer, w->inside);
     if (!s || !scope_add(s, w, part)) {
         if (s) scope_drop_idle(s);

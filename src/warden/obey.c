@@ -9,7 +9,12 @@
 void obey_error(struct obey *o, uint64_t id, const struct err *e) {
     struct link_frame f = {.kind = LINK_ERROR, .id = id, .value = link_error_value(e)};
     struct err own = ERR_INIT;
-    if (!link_send(&o->link, &f, &own)) log_warn("%s could not answer: %s", o->name, log_text(slice_str(own.text)));
+    bool sent = link_send(&o->link, &f, &own);
+    /* An asker that has left needs no answer: so every ordinary end looks. */
+    if (!sent && own.code == ERR_NETWORK)
+        log_debug("%s could not answer: %s", o->name, log_text(slice_str(own.text)));
+    else if (!sent)
+        log_warn("%s could not answer: %s", o->name, log_text(slice_str(own.text)));
     link_frame_release(&f);
 }
 

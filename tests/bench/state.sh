@@ -25,10 +25,10 @@ median() { sort -n "$box/$1" | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 
 # What a line of the tools says behind a name: figure NAME FIELD < log
 pick() { sed -n "s/^$1: .*, \([0-9]*\) a second.*/\1/p" "$2"; }
 redis_start() { # arguments of redis-server
-    rm -f "$box/socket"
+    rm -f "$box/socket" "$box/redis.log"
     redis-server --port 0 --unixsocket "$box/socket" --dir "$box" --logfile "$box/redis.log" "$@" &
     redis=$!
-    for _ in $(seq 100); do redis-cli -s "$box/socket" ping >/dev/null 2>&1 && return; sleep 0.05; done
+    for _ in $(seq 400); do [ "$(redis-cli -s "$box/socket" ping 2>/dev/null)" = PONG ] && return; sleep 0.05; done
     echo "redis-server does not start" >&2
     exit 1
 }
@@ -37,7 +37,7 @@ redis_rate() { # clients requests
     redis-benchmark -s "$box/socket" -q -c "$1" -n "$2" -d 20 -r 100000 -t set 2>/dev/null | tr '\r' '\n' |
         sed -n 's/^SET: \([0-9.]*\) requests.*/\1/p' | tail -n 1
 }
-ratio() { echo "$1 $2" | awk '{ printf "%.2f", $2 > 0 ? $1 / $2 : 0 }'; }
+ratio() { echo "$1 $2" | awk '{ printf "%.2f", ($2 > 0) ? $1 / $2 : 0 }'; }
 
 # --- durable ---
 for _ in $(seq "$rounds"); do

@@ -62,7 +62,7 @@ TEST(unfinished_and_strange_names_are_told_and_never_read) {
     static const char *const names[] = {"segment.new",
                                         "snapshot.new",
                                         "journal-0000000000000009.new",
-                                        "spare-3",
+                                        "segment-3.new",
                                         "journal-00000000000000AA",
                                         "snapshot-x",
                                         "lock",
@@ -337,7 +337,7 @@ TEST(around_a_place_the_disk_refuses_everything_is_still_read) {
 TEST(findings_beyond_the_table_are_counted) {
     struct recover_file files[RECOVER_FINDINGS + 10];
     for (size_t i = 0; i < RECOVER_FINDINGS + 10; i++) {
-        snprintf(files[i].name, STATE_NAME, "spare-%zu", i);
+        snprintf(files[i].name, STATE_NAME, "x%zu.new", i);
         files[i].size = 0;
     }
     snapshot_name(files[RECOVER_FINDINGS + 9].name, 5);
