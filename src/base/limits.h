@@ -129,6 +129,12 @@
  * of many. */
 #define LIMIT_WATCH_ENCODED 4
 
+/* rpc */
+/* Calls that are not answered yet: every connection may have some. */
+#define LIMIT_RPC_OPEN 4096
+/* The time for an answer where the row names none. */
+#define LIMIT_RPC_MS 60000
+
 /* http */
 /* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
 #define LIMIT_HTTP_CONNECTIONS 12000
@@ -313,6 +319,22 @@
 /* Mailboxes in one field, attachments in one message. */
 #define LIMIT_MIME_MAILBOXES   100
 #define LIMIT_MIME_ATTACHMENTS 100
+
+/* jose, as `startbox codec` takes it; a server passes what it expects */
+/* Bytes of a protected header: a key, a nonce and a URL are some 500. */
+#define LIMIT_JOSE_HEADER 4096
+/* Bytes of an encrypted password or a signed request: both are small, a certificate request is some 2 KiB. */
+#define LIMIT_JOSE_BODY 65536
+
+/* x509, as startbox codec takes it */
+/* One block: the largest public certificates, with hundreds of names, have some 8 KiB. */
+#define LIMIT_X509_BYTES (64u << 10)
+/* Blocks of a text: Debian's file of roots has some 140, old systems' up to 400. */
+#define LIMIT_X509_BLOCKS 4096
+/* Extensions of a certificate: real ones have some 10; each is compared with those before it. */
+#define LIMIT_X509_EXTENSIONS 64
+/* Names of hosts: the public ones stop at 100, or carry at most some 2000. */
+#define LIMIT_X509_ALTS 4096
 
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)

@@ -25,6 +25,9 @@ static const struct codec_row {
     {"websocket", codec_websocket, "--role server|client: frames, one line an event"},
     {"sse", codec_sse, "an event stream, one line an event; `retry`: the last retry time"},
     {"dns", codec_dns, "hex of one message a line, printed as JSON"},
+    {"jose", codec_jose, "open|seal|jwk|sign|verify: keys, encrypted and signed texts, JSON in and out"},
+    {"x509", codec_x509, "PEM: certificates, one line each; keys and others by kind only"},
+    {"yaml", codec_yaml, "a JSON document, printed as YAML"},
 };
 
 #define CODEC_N (sizeof codecs / sizeof codecs[0])
@@ -80,6 +83,20 @@ int codec_say_bad(struct codec_run *run, int status, const struct err *e) {
                               {"at", e->at == ERR_NOWHERE ? val_null() : val_of_u64(e->at)},
                               {"why", val_of_text_lossy(slice_str(e->text))}));
     return 1;
+}
+
+bool codec_document(struct codec_run *run, struct val *out, struct err *e) {
+    struct json_limits limits = {.bytes = LIMIT_JSON_BYTES, .depth = LIMIT_VAL_DEPTH};
+    for (int i = 0; i < run->argc; i++)
+        if (!strcmp(run->argv[i], "--drop-reserved")) limits.drop_reserved = true;
+    struct json *j = json_new(&limits);
+    if (!j) return err_nomem(e, "a JSON reader");
+    bool good = true;
+    for (struct slice piece; good && (piece = codec_piece(run)).len;) good = json_feed(j, piece, e).step == STEP_MORE;
+    good = good && json_eof(j, e) == STEP_END;
+    if (good) *out = json_take(j);
+    json_free(j);
+    return good;
 }
 
 int codec_fail(const char *name, const struct err *e) {

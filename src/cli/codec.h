@@ -34,6 +34,8 @@ int codec_fail(const char *name, const struct err *e);
 /* A text of lower-case hexadecimal. */
 struct val codec_hex(struct slice bytes);
 void codec_flush(struct codec_run *run);
+/* The whole input as one JSON document; with the word --drop-reserved without keys that begin with "__". */
+bool codec_document(struct codec_run *run, struct val *out, struct err *e);
 /* Feeds the input through the line reader and calls for each line; says bad when one is too long. Returns the exit code. */
 typedef void codec_line_fn(struct codec_run *run, struct slice line, const void *arg);
 int codec_each_line(struct codec_run *run, codec_line_fn *each, const void *arg);
@@ -48,6 +50,9 @@ int codec_http1(struct codec_run *run);
 int codec_websocket(struct codec_run *run);
 int codec_sse(struct codec_run *run);
 int codec_dns(struct codec_run *run);
+int codec_jose(struct codec_run *run);
+int codec_x509(struct codec_run *run);
+int codec_yaml(struct codec_run *run);
 
 /* `startbox codec ...`: argv[0] is the codec's name. */
 int codec_main(int argc, char **argv);

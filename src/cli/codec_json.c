@@ -6,20 +6,6 @@
 
 #include <stdio.h>
 
-static bool read_document(struct codec_run *run, struct val *out, struct err *e) {
-    struct json_limits limits = {.bytes = LIMIT_JSON_BYTES, .depth = LIMIT_VAL_DEPTH};
-    for (int i = 0; i < run->argc; i++)
-        if (!strcmp(run->argv[i], "--drop-reserved")) limits.drop_reserved = true;
-    struct json *j = json_new(&limits);
-    if (!j) return err_nomem(e, "a JSON reader");
-    bool good = true;
-    for (struct slice piece; good && (piece = codec_piece(run)).len;) good = json_feed(j, piece, e).step == STEP_MORE;
-    good = good && json_eof(j, e) == STEP_END;
-    if (good) *out = json_take(j);
-    json_free(j);
-    return good;
-}
-
 static int print(struct codec_run *run, const struct val *v, enum json_form form, const char *name) {
     struct err e = ERR_INIT;
     if (!json_write(&run->out, v, form, &e)) return codec_fail(name, &e);
@@ -30,7 +16,7 @@ static int print(struct codec_run *run, const struct val *v, enum json_form form
 int codec_json(struct codec_run *run) {
     struct err e = ERR_INIT;
     struct val doc = val_none;
-    if (!read_document(run, &doc, &e)) return codec_fail("json", &e);
+    if (!codec_document(run, &doc, &e)) return codec_fail("json", &e);
     enum json_form form = JSON_COMPACT;
     for (int i = 0; i < run->argc; i++) {
         if (!strcmp(run->argv[i], "--indent")) form = JSON_INDENTED;
@@ -44,7 +30,7 @@ int codec_json(struct codec_run *run) {
 int codec_jsonptr(struct codec_run *run) {
     struct err e = ERR_INIT;
     struct val in = val_none;
-    if (!read_document(run, &in, &e)) return codec_fail("jsonptr", &e);
+    if (!codec_document(run, &in, &e)) return codec_fail("jsonptr", &e);
     const struct val *doc = val_get(&in, LIT("doc")), *pointer = val_get(&in, LIT("pointer"));
     int code;
     if (val_is_none(doc) || pointer->kind != VAL_TEXT) {
@@ -61,7 +47,7 @@ int codec_jsonptr(struct codec_run *run) {
 int codec_jsonpatch(struct codec_run *run) {
     struct err e = ERR_INIT;
     struct val in = val_none;
-    if (!read_document(run, &in, &e)) return codec_fail("jsonpatch", &e);
+    if (!codec_document(run, &in, &e)) return codec_fail("jsonpatch", &e);
     struct jsonpatch_limits limits = {.ops = LIMIT_PATCH_OPS, .copied = LIMIT_PATCH_COPIED};
     struct val doc = val_ref(val_get(&in, LIT("doc")));
     int code;
