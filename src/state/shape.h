@@ -49,6 +49,8 @@ struct shape_field {
     unsigned since; /* the version of the state that brought it; 0: always there */
     const char *fallback; /* JSON: what it becomes in a state from before `since`; NULL with optional: nothing */
     unsigned attrs;       /* PLAN_* (plan.h) of this place */
+    const char *about;    /* one sentence for the reference, and for the help of a command; may be NULL */
+    const char *alias;    /* of a parameter: another name it may come under; may be NULL */
 };
 
 /* Whether a value fits; `path` is its pointer, for the refusal. */

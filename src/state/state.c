@@ -280,6 +280,7 @@ struct state *state_new(const struct state_config *config, struct err *e) {
     s->limits = config->limits ? *config->limits : state_limits;
     s->loop = config->loop;
     s->plan = config->plan;
+    s->has_volatile = plan_below(s->plan, LIT(""), PLAN_VOLATILE);
     s->trouble = (struct err)ERR_INIT;
     snprintf(s->root_name, sizeof s->root_name, "%s", config->root);
     snprintf(s->folder, sizeof s->folder, "%s", config->folder);

@@ -34,6 +34,7 @@ struct state {
     struct state_limits limits;
     struct loop *loop;
     const struct plan *plan;
+    bool has_volatile; /* some branch is */
     char root_name[65], folder[LIMIT_DISK_PATH + 1];
     struct store_disk disk;
     struct journal journal;
