@@ -102,12 +102,17 @@ static struct disk_file *free_slot(struct disk *d) {
     return oldest;
 }
 
-/* Opens it, or makes it; then its name is durable before anything is written into it. */
+/* Opens it, or makes it; then its name is durable before anything is written into it. Also when it is there already: who made it may
+ * have died before the name was durable. */
 static int open_to_write(const struct disk_place *p, struct err *e) {
     struct stat st;
     struct err own = ERR_INIT;
     int fd = disk_open(p->folder, p->base, O_RDWR, false, &st, &own);
-    if (fd >= 0) return fd;
+    if (fd >= 0) {
+        if (disk_sync_folder(p->folder, e)) return fd;
+        close(fd);
+        return -1;
+    }
     if (own.code != ERR_NOT_FOUND) {
         if (e) *e = own;
         return -1;

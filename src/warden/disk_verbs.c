@@ -272,7 +272,8 @@ static bool do_folder(struct disk *d, struct obey_ask *ask, struct err *e) {
         part[name.len] = 0;
         int failed = fault_next(FAULT_OPEN) ? -1 : mkdirat(at, part, 0700);
         if (failed && errno != EEXIST) good = err_os(e, ERR_FILESYSTEM, errno, "making the folder %s", part);
-        if (!failed) good = disk_sync_folder(at, e);
+        if (good)
+            good = disk_sync_folder(at, e); /* also of one that was there: who made it may have died before this */
         int next = good ? file_open(at, part, O_RDONLY | O_DIRECTORY, 0, e) : -1;
         if (good && next < 0 && e->os == ENOTDIR) err_set(e, ERR_DUPLICATE, "%s is there already, and no folder", part);
         good = next >= 0;

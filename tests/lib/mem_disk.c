@@ -116,13 +116,25 @@ static bool do_read(struct mem_hand *h, const char *p, struct obey_ask *ask, str
     return true;
 }
 
-/* What is to be written, made when it is not there; then its name is durable first. */
+static void close_file(struct mem_hand *h, const struct mem_file *f) {
+    for (unsigned i = 0; i < LIMIT_DISK_FILES; i++)
+        if (h->opened[i] == f) h->opened[i] = NULL;
+}
+
+/* What is to be written, made when it is not there; its name is durable first. */
 static struct mem_file *get_to_write(struct mem_hand *h, const char *p, struct err *e) {
     struct mem_disk *d = h->disk;
     struct mem_file *f = mem_names_find(&d->cache, p);
-    if (f) return find_plain(d, p, e);
-    f = make_file(h, p, false, e);
-    if (!f || sync_folder(h, p, e)) return f;
+    if (f && !(f = find_plain(d, p, e))) return NULL;
+    for (unsigned i = 0; f && i < LIMIT_DISK_FILES; i++)
+        if (h->opened[i] == f) return f;
+    bool made = !f;
+    if (made) f = make_file(h, p, false, e);
+    if (f && sync_folder(h, p, e)) {
+        h->opened[h->opened_n++ % LIMIT_DISK_FILES] = f;
+        return f;
+    }
+    if (!f || !made) return NULL;
     if (!h->dead && !begin(h, MEM_UNLINK, NULL)) mem_disk_change_name(d, p, "", f);
     return NULL;
 }
@@ -146,6 +158,7 @@ static bool move(struct mem_hand *h, const char *from, const char *to, struct er
     if (!mem_disk_has_parent(h->disk, to, e) || begin(h, MEM_RENAME, e)) return false;
     if (!f) return err_os(e, ERR_NOT_FOUND, ENOENT, "renaming it to %s", to);
     mem_disk_change_name(h->disk, from, to, f);
+    close_file(h, f);
     if (!sync_folder(h, to, e)) return false;
     return slice_eq(mem_folder_of(from), mem_folder_of(to)) || sync_folder(h, from, e);
 }
@@ -176,7 +189,10 @@ static bool do_remove(struct mem_hand *h, const char *p, struct obey_ask *ask, s
     (void)ask;
     struct mem_file *f = mem_names_find(&h->disk->cache, p);
     if (begin(h, MEM_UNLINK, e)) return false;
-    if (f) mem_disk_change_name(h->disk, p, "", f);
+    if (f) {
+        mem_disk_change_name(h->disk, p, "", f);
+        close_file(h, f);
+    }
     return sync_folder(h, p, e);
 }
 
@@ -189,7 +205,7 @@ static bool do_folder(struct mem_hand *h, const char *p, struct obey_ask *ask, s
         snprintf(path + len, sizeof path - len, "%s%.*s", len ? "/" : "", (int)name.len, (const char *)name.ptr);
         const struct mem_file *f = mem_names_find(&h->disk->cache, path);
         if (f && !f->folder) return err_set(e, ERR_DUPLICATE, "%s is there already, and no folder", path);
-        if (!f && (!make_file(h, path, true, e) || !sync_folder(h, path, e))) return false;
+        if ((!f && !make_file(h, path, true, e)) || !sync_folder(h, path, e)) return false;
     }
     return true;
 }

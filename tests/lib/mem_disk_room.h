@@ -3,6 +3,7 @@
 #ifndef TESTS_MEM_DISK_ROOM_H
 #define TESTS_MEM_DISK_ROOM_H
 
+#include "base/limits.h"
 #include "lib/mem_disk.h"
 #include "warden/obey.h"
 
@@ -38,6 +39,8 @@ struct mem_hand {
     struct mem_disk *disk;
     struct mem_hand *next;
     bool dead;
+    const struct mem_file *opened[LIMIT_DISK_FILES]; /* to be written: their names were made durable then */
+    unsigned opened_n;
 };
 
 struct mem_disk {

@@ -143,6 +143,29 @@ TEST(a_locked_file_is_held_against_other_processes_until_the_hand_ends) {
     end();
 }
 
+/* Who made it may have died between making it and making its name durable. */
+TEST(the_names_of_what_is_there_already_are_made_durable_too) {
+    if (!begin()) return;
+    CHECK(does("disk.folder", VAL_MAP_OF(AT("data", "f/g"))));
+    put_file(data_dir, "w", LIT("x"));
+    for (unsigned nth = 1; nth <= 2; nth++) { /* of f, and of g in it */
+        char fault[20];
+        CHECK_INT(hand_end(), 0);
+        snprintf(fault, sizeof fault, "sync:%u:eio", nth);
+        if (!hand_begin(fault)) return;
+        CHECK(!does("disk.folder", VAL_MAP_OF(AT("data", "f/g"))) && err.os == EIO);
+        CHECK(does("disk.folder", VAL_MAP_OF(AT("data", "f/g"))));
+    }
+    CHECK_INT(hand_end(), 0);
+    if (!hand_begin("sync:1:eio")) return;
+    struct val y = val_of_bytes(LIT("y"));
+    CHECK(!does("disk.write", VAL_MAP_OF(AT("data", "w"), {"at", val_of_u64(0)}, {"bytes", val_ref(&y)})) &&
+          err.os == EIO);
+    CHECK(holds("w", LIT("x"))); /* nothing is written before */
+    CHECK(does("disk.write", VAL_MAP_OF(AT("data", "w"), {"at", val_of_u64(0)}, {"bytes", y})) && holds("w", LIT("y")));
+    end();
+}
+
 TEST(folders_are_listed_in_order_page_by_page) {
     if (!begin()) return;
     char name[300], last[300] = "";
@@ -623,7 +646,8 @@ TEST(every_row_and_argument_stands_in_the_page_about_hands) {
 TAP_MAIN(T(small_files_are_written_read_replaced_renamed_and_removed),
          T(bytes_are_written_in_place_and_files_stay_open), T(a_piece_of_a_file_is_read_from_any_offset),
          T(a_locked_file_is_held_against_other_processes_until_the_hand_ends),
-         T(folders_are_listed_in_order_page_by_page), T(changes_in_a_watched_folder_are_there_before_the_next_request),
+         T(the_names_of_what_is_there_already_are_made_durable_too), T(folders_are_listed_in_order_page_by_page),
+         T(changes_in_a_watched_folder_are_there_before_the_next_request),
          T(nothing_is_written_beneath_a_root_that_must_only_be_read), T(paths_out_of_grammar_are_refused_by_every_verb),
          T(symlinks_are_not_followed_and_pipes_not_waited_for), T(whatever_it_is_asked_it_refuses_and_goes_on),
          T(a_journal_write_is_one_write_and_one_sync_and_nothing_else),
