@@ -11,15 +11,10 @@ static const char days[7][10] = {"Thursday", "Friday",  "Saturday", "Sunday",
                                  "Monday",   "Tuesday", "Wednesday"}; /* from 1970-01-01 on */
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-struct moment {
-    int64_t year;
-    int month, day, hour, minute, second; /* month and day from 1 */
-};
-
 static int64_t count_days(int64_t year, int month, int day) {
-    int64_t y = month <= 2 ? year - 1 : year;
+    int64_t y = (month <= 2 ? year - 1 : year) + 400; /* one round more, so that the year 0 has no negative quotients */
     int64_t m = month <= 2 ? month + 9 : month - 3;
-    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
+    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468 - 146097;
 }
 
 static bool is_leap(int64_t year) {
@@ -31,12 +26,12 @@ static int month_days(int64_t year, int month) {
     return month == 2 && is_leap(year) ? 29 : n[month - 1];
 }
 
-static bool check_moment(const struct moment *m, int second_max) {
-    return m->year >= 1 && m->year <= 9999 && m->month >= 1 && m->month <= 12 && m->day >= 1 &&
+bool date_moment_ok(const struct date_moment *m, int second_max) {
+    return m->year >= 0 && m->year <= 9999 && m->month >= 1 && m->month <= 12 && m->day >= 1 &&
            m->day <= month_days(m->year, m->month) && m->hour <= 23 && m->minute <= 59 && m->second <= second_max;
 }
 
-static int64_t moment_seconds(const struct moment *m) {
+int64_t date_seconds(const struct date_moment *m) {
     return count_days(m->year, m->month, m->day) * DAY + m->hour * 3600 + m->minute * 60 + m->second;
 }
 
@@ -48,10 +43,7 @@ static const char *day_name(int64_t day) {
     return days[(day % 7 + 7) % 7];
 }
 
-bool date_write(int64_t when, uint8_t out[DATE_LEN]) {
-    const struct moment first = {.year = 1, .month = 1, .day = 1};
-    const struct moment last = {9999, 12, 31, 23, 59, 59};
-    if (when < moment_seconds(&first) || when > moment_seconds(&last)) return false;
+struct date_moment date_of_seconds(int64_t when) {
     int64_t second = (when % DAY + DAY) % DAY, day = (when - second) / DAY;
     /* 400 years are 146097 days; inside them every quotient is exact enough, and the year may come out one
      * too high. */
@@ -59,14 +51,27 @@ bool date_write(int64_t when, uint8_t out[DATE_LEN]) {
     while (count_days(year, 1, 1) > day) year--;
     int month = 12;
     while (count_days(year, month, 1) > day) month--;
+    return (struct date_moment){year,
+                                month,
+                                (int)(day - count_days(year, month, 1)) + 1,
+                                (int)(second / 3600),
+                                (int)(second / 60 % 60),
+                                (int)(second % 60)};
+}
+
+bool date_write(int64_t when, uint8_t out[DATE_LEN]) {
+    const struct date_moment first = {.year = 1, .month = 1, .day = 1};
+    const struct date_moment last = {9999, 12, 31, 23, 59, 59};
+    if (when < date_seconds(&first) || when > date_seconds(&last)) return false;
+    const struct date_moment m = date_of_seconds(when);
     memcpy(out, "___, __ ___ ____ __:__:__ GMT", DATE_LEN);
-    memcpy(out, day_name(day), 3);
-    put_digits(out + 5, day - count_days(year, month, 1) + 1, 2);
-    memcpy(out + 8, months + 3 * (month - 1), 3);
-    put_digits(out + 12, year, 4);
-    put_digits(out + 17, second / 3600, 2);
-    put_digits(out + 20, second / 60 % 60, 2);
-    put_digits(out + 23, second % 60, 2);
+    memcpy(out, day_name(count_days(m.year, m.month, m.day)), 3);
+    put_digits(out + 5, m.day, 2);
+    memcpy(out + 8, months + 3 * (m.month - 1), 3);
+    put_digits(out + 12, m.year, 4);
+    put_digits(out + 17, m.hour, 2);
+    put_digits(out + 20, m.minute, 2);
+    put_digits(out + 23, m.second, 2);
     return true;
 }
 
@@ -85,7 +90,7 @@ static bool read_month(struct slice text, size_t at, int *out) {
 }
 
 /* "08:49:37" */
-static bool read_clock(struct slice text, size_t at, struct moment *m) {
+static bool read_clock(struct slice text, size_t at, struct date_moment *m) {
     return read_digits(text, at, 2, &m->hour) && read_digits(text, at + 3, 2, &m->minute) &&
            read_digits(text, at + 6, 2, &m->second) && text.ptr[at + 2] == ':' && text.ptr[at + 5] == ':';
 }
@@ -95,7 +100,7 @@ static bool has_at(struct slice text, size_t at, struct slice part) {
 }
 
 bool date_read(struct slice text, int64_t now, int64_t *when) {
-    struct moment m = {0};
+    struct date_moment m = {0};
     int year;
     size_t comma = slice_find(text, ','), named = 3; /* length of the day's name */
     bool two = false;
@@ -132,18 +137,18 @@ bool date_read(struct slice text, int64_t now, int64_t *when) {
         if (!date_write(now, today) || !read_digits(slice_of(today, DATE_LEN), 12, 4, &this_year)) return false;
         /* The latest year with these digits whose date is not more than 50 years ahead, to the second. */
         for (m.year = (this_year / 100 + 1) * 100 + year; m.year >= 1; m.year -= 100) {
-            struct moment back = m;
+            struct date_moment back = m;
             back.year -= 50;
             /* A leap day may have no anniversary 50 years before; the last of February stands for it. */
             if (back.day == 29 && back.month == 2 && !is_leap(back.year)) back.day = 28;
-            if (moment_seconds(&back) <= now) break;
+            if (date_seconds(&back) <= now) break;
         }
     }
-    if (!check_moment(&m, 60)) return false;
+    if (m.year < 1 || !date_moment_ok(&m, 60)) return false;
     const char *name = day_name(count_days(m.year, m.month, m.day));
     struct slice want = slice_str(name);
     if (!slice_eq(slice_head(text, named), two ? want : slice_head(want, 3))) return false;
-    *when = moment_seconds(&m);
+    *when = date_seconds(&m);
     return true;
 }
 
@@ -160,7 +165,7 @@ static bool read_number(struct slice token, size_t least, size_t most, int *out,
     return n >= least && n <= most && read_digits(token, 0, n, out);
 }
 
-static bool read_cookie_clock(struct slice token, struct moment *m) {
+static bool read_cookie_clock(struct slice token, struct date_moment *m) {
     int *parts[] = {&m->hour, &m->minute, &m->second};
     int got[3];
     for (int i = 0; i < 3; i++) {
@@ -175,7 +180,7 @@ static bool read_cookie_clock(struct slice token, struct moment *m) {
 }
 
 bool date_read_cookie(struct slice text, int64_t *when) {
-    struct moment m = {0};
+    struct date_moment m = {0};
     bool clock = false, day = false, month = false, year = false;
     for (size_t i = 0; i < text.len;) {
         size_t start = i;
@@ -202,7 +207,7 @@ bool date_read_cookie(struct slice text, int64_t *when) {
             year = true;
         if (year && !m.year) m.year = n >= 100 ? n : n >= 70 ? n + 1900 : n + 2000;
     }
-    if (!clock || !day || !month || !year || m.year < 1601 || !check_moment(&m, 59)) return false;
-    *when = moment_seconds(&m);
+    if (!clock || !day || !month || !year || m.year < 1601 || !date_moment_ok(&m, 59)) return false;
+    *when = date_seconds(&m);
     return true;
 }

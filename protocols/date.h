@@ -8,6 +8,20 @@
 
 #include "base/slice.h"
 
+/* --- the calendar, for every codec that has dates --- */
+
+struct date_moment {
+    int64_t year;
+    int month, day, hour, minute, second; /* month and day from 1 */
+};
+/* Whether there is such a moment, in the years 0 to 9999; second_max: 59, or 60 where a leap second may be named. */
+bool date_moment_ok(const struct date_moment *m, int second_max);
+int64_t date_seconds(const struct date_moment *m);
+/* Of the years 0 to 10000. */
+struct date_moment date_of_seconds(int64_t when);
+
+/* --- as HTTP has it --- */
+
 #define DATE_LEN 29 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
 /* The preferred form, no NUL. False (nothing written) for a time that has no such form. */

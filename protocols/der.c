@@ -2,8 +2,7 @@
 #include "protocols/der.h"
 
 #include "base/ascii.h"
-
-#define DAY ((int64_t)86400)
+#include "protocols/date.h"
 
 /* --- heads --- */
 
@@ -135,19 +134,6 @@ uint32_t der_named_bits(struct cur *c) {
 
 /* --- dates --- */
 
-/* Years begin in March here, so that the odd day is the last. Years are not negative. */
-static int64_t count_days(int year, int month, int day) {
-    int64_t y = month > 2 ? year : year - 1;
-    int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    return 365 * y + y / 4 - y / 100 + y / 400 + of_year - 719468;
-}
-
-static int month_days(int year, int month) {
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return days[month - 1] + (month == 2 && leap);
-}
-
 static int two_digits(struct cur *c) {
     uint8_t a = cur_u8(c), b = cur_u8(c);
     if (!ascii_is_digit(a) || !ascii_is_digit(b)) spoil(c);
@@ -158,19 +144,21 @@ int64_t der_time(struct cur *c) {
     unsigned tag;
     struct cur t = der_take_any(c, &tag);
     if (tag != DER_UTC_TIME && tag != DER_TIME) spoil(c);
-    int year = two_digits(&t);
+    struct date_moment m = {.year = two_digits(&t)};
     if (tag == DER_TIME)
-        year = year * 100 + two_digits(&t);
+        m.year = m.year * 100 + two_digits(&t);
     else
-        year += year < 50 ? 2000 : 1900;
-    int month = two_digits(&t), day = two_digits(&t);
-    int hour = two_digits(&t), minute = two_digits(&t), second = two_digits(&t);
-    if (cur_u8(&t) != 'Z' || !cur_done(&t) || c->bad || year < 1 || month < 1 || month > 12 || day < 1 ||
-        day > month_days(year, month) || hour > 23 || minute > 59 || second > 59) {
+        m.year += m.year < 50 ? 2000 : 1900;
+    m.month = two_digits(&t);
+    m.day = two_digits(&t);
+    m.hour = two_digits(&t);
+    m.minute = two_digits(&t);
+    m.second = two_digits(&t);
+    if (cur_u8(&t) != 'Z' || !cur_done(&t) || c->bad || m.year < 1 || !date_moment_ok(&m, 59)) {
         spoil(c);
         return 0;
     }
-    return count_days(year, month, day) * DAY + (int64_t)hour * 3600 + minute * 60 + second;
+    return date_seconds(&m);
 }
 
 /* --- writing --- */
@@ -240,7 +228,8 @@ bool der_add_named_bits(struct buf *out, uint32_t bits) {
 }
 
 bool der_time_ok(int64_t when) {
-    return when >= count_days(1950, 1, 1) * DAY && when < count_days(10000, 1, 1) * DAY;
+    const struct date_moment first = {1950, 1, 1, 0, 0, 0}, behind = {10000, 1, 1, 0, 0, 0};
+    return when >= date_seconds(&first) && when < date_seconds(&behind);
 }
 
 static void put_digits(uint8_t *at, int64_t n, int width) {
@@ -249,18 +238,15 @@ static void put_digits(uint8_t *at, int64_t n, int width) {
 
 bool der_add_time(struct buf *out, int64_t when) {
     if (!der_time_ok(when)) return false;
-    int64_t second = (when % DAY + DAY) % DAY, day = (when - second) / DAY;
-    int year = (int)((day + 719468) * 400 / 146097) + 1, month = 12; /* 400 years; one too many at most */
-    while (count_days(year, 1, 1) > day) year--;
-    while (count_days(year, month, 1) > day) month--;
+    const struct date_moment m = date_of_seconds(when);
     uint8_t text[15];
-    put_digits(text, year, 4);
-    put_digits(text + 4, month, 2);
-    put_digits(text + 6, day - count_days(year, month, 1) + 1, 2);
-    put_digits(text + 8, second / 3600, 2);
-    put_digits(text + 10, second / 60 % 60, 2);
-    put_digits(text + 12, second % 60, 2);
+    put_digits(text, m.year, 4);
+    put_digits(text + 4, m.month, 2);
+    put_digits(text + 6, m.day, 2);
+    put_digits(text + 8, m.hour, 2);
+    put_digits(text + 10, m.minute, 2);
+    put_digits(text + 12, m.second, 2);
     text[14] = 'Z';
     struct slice all = slice_of(text, sizeof text);
-    return year < 2050 ? der_add(out, DER_UTC_TIME, slice_skip(all, 2)) : der_add(out, DER_TIME, all);
+    return m.year < 2050 ? der_add(out, DER_UTC_TIME, slice_skip(all, 2)) : der_add(out, DER_TIME, all);
 }

@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "base/must.h"
+#include "base/num.h"
 
 #include <bearssl.h>
 #include <sodium/utils.h>
@@ -20,7 +21,8 @@ static bool say_closed(struct err *e) {
 /* --- the key --- */
 
 static void hash_be32(br_sha256_context *hash, size_t n) {
-    uint8_t be[4] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+    uint8_t be[4];
+    num_put_be32(be, (uint32_t)n);
     br_sha256_update(hash, be, sizeof be);
 }
 
@@ -65,8 +67,7 @@ static void compute_tag(const uint8_t key[JWE_CEK_LEN], const uint8_t iv[JWE_IV_
     br_hmac_key_context schedule;
     br_hmac_context mac;
     uint8_t bits[8];
-    uint64_t n = (uint64_t)aad.len * 8;
-    for (size_t i = 0; i < sizeof bits; i++) bits[i] = (uint8_t)(n >> (56 - 8 * i));
+    num_put_be64(bits, (uint64_t)aad.len * 8);
     br_hmac_key_init(&schedule, &br_sha256_vtable, key, HALF);
     br_hmac_init(&mac, &schedule, JWE_TAG_LEN);
     br_hmac_update(&mac, aad.ptr, aad.len);

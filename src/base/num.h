@@ -36,6 +36,13 @@ static inline uint16_t num_be16(const uint8_t *p) {
 static inline uint32_t num_be32(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
+static inline void num_put_be32(uint8_t *p, uint32_t n) {
+    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(n >> (24 - 8 * i));
+}
+static inline void num_put_be64(uint8_t *p, uint64_t n) {
+    num_put_be32(p, (uint32_t)(n >> 32));
+    num_put_be32(p + 4, (uint32_t)n);
+}
 static inline uint64_t num_be64(const uint8_t *p) {
     return (uint64_t)num_be32(p) << 32 | num_be32(p + 4);
 }

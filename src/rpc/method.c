@@ -4,8 +4,6 @@
 #include "base/mem.h"
 #include "protocols/json.h"
 
-#include <stdio.h>
-
 const char *method_effect_name(enum method_effect effect) {
     static const char *const names[] = {"reads", "changes", "cannot be undone", "starts a flow"};
     return names[effect];
@@ -34,7 +32,7 @@ static const struct shape_field *find_field(const struct method *m, struct slice
     return NULL;
 }
 
-static bool parse_fallback(const struct shape_field *f, struct val *out, struct err *e) {
+bool method_default(const struct shape_field *f, struct val *out, struct err *e) {
     static const struct json_limits limits = {.bytes = 4096, .depth = 16};
     if (json_parse(slice_str(f->fallback), &limits, out, e)) return true;
     err_context(e, "the default of %s", f->name);
@@ -48,7 +46,7 @@ static bool check_field(const struct method *m, unsigned i, struct err *e) {
         return err_set(e, ERR_INVALID, "the parameter %s has the name of another", f->name);
     if (!f->about) return err_set(e, ERR_INVALID, "the parameter %s has no sentence", f->name);
     if (!f->fallback) return true;
-    if (!parse_fallback(f, &v, e)) return false;
+    if (!method_default(f, &v, e)) return false;
     bool good = shape_check(f->shape, &v, slice_str(f->name), e);
     val_unref(&v);
     return good;
@@ -110,7 +108,7 @@ static const struct val *find_given(const struct shape_field *f, const struct va
 
 static bool put_field(const struct shape_field *f, const struct val *given, struct val *out, struct err *e) {
     struct val v = val_ref(find_given(f, given));
-    if (val_is_none(&v) && f->fallback && !parse_fallback(f, &v, e)) return false;
+    if (val_is_none(&v) && f->fallback && !method_default(f, &v, e)) return false;
     if (val_is_none(&v)) {
         if (f->optional) return true;
         struct buf want;
@@ -120,9 +118,7 @@ static bool put_field(const struct shape_field *f, const struct val *given, stru
         buf_release(&want);
         return false;
     }
-    char place[80];
-    snprintf(place, sizeof place, "%s", f->name);
-    if (f->shape && !shape_check(f->shape, &v, slice_str(place), e)) {
+    if (f->shape && !shape_check(f->shape, &v, slice_str(f->name), e)) {
         val_unref(&v);
         return false;
     }
@@ -147,7 +143,6 @@ struct val method_params(const struct method *m, const struct val *given, struct
 }
 
 bool method_result(const struct method *m, const struct val *result, struct err *e) {
-    static const struct shape null_shape = {.kind = SHAPE_WORD, .null = true, .words = "null"};
     if (m->result) return shape_check(m->result, result, LIT(""), e);
-    return val_is_null(result) || shape_check(&null_shape, result, LIT(""), e);
+    return val_is_null(result) || err_set(e, ERR_INVALID, "want null, found %s", val_kind_name(val_kind(result)));
 }

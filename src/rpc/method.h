@@ -58,6 +58,8 @@ struct method {
  * call it, a fallback that does not fit. */
 bool method_check(const struct method *m, struct err *e);
 
+/* A parameter's default as a value; the field has one. */
+bool method_default(const struct shape_field *f, struct val *out, struct err *e);
 /* What came as parameters (&val_none and null: none) as the row wants it: aliases under their names, defaults put in, what the row does
  * not know left out. VAL_NONE: refused (ERR_RPC_PARAMS), with the name, what was wanted and what was found. */
 struct val method_params(const struct method *m, const struct val *given, struct err *e);

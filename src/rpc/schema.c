@@ -1,6 +1,5 @@
 /* schema.c - JSON Schema of shapes; see method.h. */
 #include "base/mem.h"
-#include "protocols/json.h"
 #include "rpc/method.h"
 
 static bool put(struct val *map, const char *key, struct val v) {
@@ -31,12 +30,10 @@ static bool put_type(struct val *map, const struct shape *s, const char *type) {
 }
 
 static struct val schema_of_field(const struct shape_field *f) {
-    static const struct json_limits limits = {.bytes = 4096, .depth = 16};
     struct val v = f->shape ? schema_of_shape(f->shape) : val_empty_map();
     if (f->about && !put(&v, "description", val_of_str(f->about))) val_unref(&v);
     struct val fallback = val_none;
-    if (f->fallback && json_parse(slice_str(f->fallback), &limits, &fallback, NULL) && !put(&v, "default", fallback))
-        val_unref(&v);
+    if (f->fallback && method_default(f, &fallback, NULL) && !put(&v, "default", fallback)) val_unref(&v);
     return v;
 }
 

@@ -99,21 +99,18 @@ static void refuse(struct journal *j, const struct err *e) {
     j->call(j, JOURNAL_REFUSED);
 }
 
-/* Something could not be asked: when it was for want of memory, or of room in the link, the disk has not spoken. It is tried again. */
-static void stumble(struct journal *j, const struct err *e) {
-    bool shortage = e->code == ERR_NOMEM || e->code == ERR_LIMIT;
-    if (store_lost(e))
-        journal_lost(j);
-    else if (!shortage || !loop_timer_set(j->loop, &j->again, loop_now_ms(j->loop) + AGAIN_MS))
-        refuse(j, e);
-}
-
 /* A call failed: the hand is lost, or the disk has spoken. */
 static void fail(struct journal *j, const struct err *e) {
     if (store_lost(e))
         journal_lost(j);
     else
         refuse(j, e);
+}
+
+/* Something could not be asked: when it was for want of memory, or of room in the link, the disk has not spoken. It is tried again. */
+static void stumble(struct journal *j, const struct err *e) {
+    bool shortage = e->code == ERR_NOMEM || e->code == ERR_LIMIT;
+    if (!shortage || !loop_timer_set(j->loop, &j->again, loop_now_ms(j->loop) + AGAIN_MS)) fail(j, e);
 }
 
 static void land(struct journal *j) {

@@ -10,14 +10,6 @@
 #define RECORD_SUMMED  40
 #define FLAG_LAST      1
 
-static void put_be32(uint8_t *p, uint32_t n) {
-    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(n >> (24 - 8 * i));
-}
-static void put_be64(uint8_t *p, uint64_t n) {
-    put_be32(p, (uint32_t)(n >> 32));
-    put_be32(p + 4, (uint32_t)n);
-}
-
 uint32_t record_sum(struct slice s) {
     return (uint32_t)crc32_z(0, s.ptr, s.len);
 }
@@ -29,12 +21,12 @@ static const uint8_t segment_magic[8] = {'S', 'B', 'J', 'R', 'N', 'L', '1', '\n'
 void segment_head_write(uint8_t out[RECORD_BLOCK], const struct segment_head *h) {
     memset(out, 0, RECORD_BLOCK);
     memcpy(out, segment_magic, sizeof segment_magic);
-    put_be64(out + 8, h->serial);
-    put_be64(out + 16, h->size);
-    put_be64(out + 24, h->base);
-    put_be64(out + 32, h->store);
-    put_be32(out + 40, h->version);
-    put_be32(out + 44, record_sum(slice_of(out, SEGMENT_SUMMED)));
+    num_put_be64(out + 8, h->serial);
+    num_put_be64(out + 16, h->size);
+    num_put_be64(out + 24, h->base);
+    num_put_be64(out + 32, h->store);
+    num_put_be32(out + 40, h->version);
+    num_put_be32(out + 44, record_sum(slice_of(out, SEGMENT_SUMMED)));
 }
 
 bool segment_head_read(const uint8_t *p, struct segment_head *h) {
@@ -69,12 +61,12 @@ void record_write(uint8_t out[RECORD_HEAD], const struct record *r) {
     memcpy(out, "SBr", 3);
     out[3] = (uint8_t)r->kind;
     out[4] = r->last ? FLAG_LAST : 0;
-    put_be32(out + 8, r->len);
-    put_be32(out + 12, r->sum);
-    put_be64(out + 16, r->mark);
-    put_be64(out + 24, r->revision);
-    put_be64(out + 32, r->horizon);
-    put_be32(out + 40, record_sum(slice_of(out, RECORD_SUMMED)));
+    num_put_be32(out + 8, r->len);
+    num_put_be32(out + 12, r->sum);
+    num_put_be64(out + 16, r->mark);
+    num_put_be64(out + 24, r->revision);
+    num_put_be64(out + 32, r->horizon);
+    num_put_be32(out + 40, record_sum(slice_of(out, RECORD_SUMMED)));
 }
 
 bool record_read(const uint8_t *p, struct record *r) {

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "protocols/cbor.h"
+#include "state/record.h"
 
 #include <zlib.h>
 
@@ -15,10 +16,6 @@
 #define END_LEN     16 /* its first PIECE_HEAD bytes are read as a piece's head */
 
 static const struct slice magic = LIT_INIT("SBSNAP1\n");
-
-static uint32_t sum(struct slice s) {
-    return (uint32_t)crc32_z(0, s.ptr, s.len);
-}
 
 /* Of a piece: its length too, so that a length that went wrong is seen with certainty. */
 static uint32_t sum_piece(const uint8_t len[4], struct slice bytes) {
@@ -44,8 +41,6 @@ static bool get_u64(const struct val *map, const char *key, uint64_t most, uint6
     return val_as_u64(val_get(map, slice_str(key)), out) && *out <= most;
 }
 
-#define ABOUT_NUMBER (UINT64_C(1) << 62) /* RECORD_MOST */
-
 /* The bytes were checked: what does not fit was written so. */
 static bool read_about(struct slice bytes, struct snapfile_about *a, struct err *e) {
     static const struct cbor_limits limits = {LIMIT_SNAPFILE_ABOUT, LIMIT_SNAPFILE_ABOUT, LIMIT_VAL_DEPTH};
@@ -62,9 +57,9 @@ static bool read_about(struct slice bytes, struct snapfile_about *a, struct err 
         bad = "is no map";
     else if (!get_u64(&map, "store", UINT64_MAX, &a->store))
         bad = "has no number of the store";
-    else if (!get_u64(&map, "revision", ABOUT_NUMBER, &a->revision))
+    else if (!get_u64(&map, "revision", RECORD_MOST, &a->revision))
         bad = "has no revision";
-    else if (!get_u64(&map, "serial", ABOUT_NUMBER, &a->serial))
+    else if (!get_u64(&map, "serial", RECORD_MOST, &a->serial))
         bad = "has no serial of a segment";
     else if (!get_u64(&map, "version", UINT32_MAX, &version))
         bad = "has no version";
@@ -106,8 +101,8 @@ bool snapfile_write_head(struct buf *out, const struct snapfile_about *about, st
     if (good && buf_ok(out)) {
         buf_add(out, magic);
         buf_be32(out, (uint32_t)text.len);
-        buf_be32(out, sum(buf_slice(&text)));
-        if (buf_ok(out)) buf_be32(out, sum(slice_of(out->ptr + mark, HEAD_SUMMED)));
+        buf_be32(out, record_sum(buf_slice(&text)));
+        if (buf_ok(out)) buf_be32(out, record_sum(slice_of(out->ptr + mark, HEAD_SUMMED)));
         if (!buf_add(out, buf_slice(&text))) {
             buf_rewind(out, mark);
             good = err_nomem(e, "the head of a snapshot");
@@ -135,7 +130,7 @@ bool snapfile_write_end(struct buf *out, uint64_t total) {
     size_t mark = buf_mark(out);
     buf_be32(out, 0);
     buf_be64(out, total);
-    if (buf_ok(out) && buf_be32(out, sum(slice_of(out->ptr + mark, END_SUMMED)))) return true;
+    if (buf_ok(out) && buf_be32(out, record_sum(slice_of(out->ptr + mark, END_SUMMED)))) return true;
     enum buf_fault fault = out->fault;
     buf_rewind(out, mark);
     out->fault = fault;
@@ -213,7 +208,7 @@ static size_t place(const struct snapfile *s, size_t offset) {
 static bool take_head(struct snapfile *s, const uint8_t *p) {
     if (!slice_starts(slice_of(p, HEAD_LEN), magic))
         return err_at(&s->err, ERR_SYNTAX, place(s, 0), "it does not begin as a snapshot does");
-    if (num_be32(p + 16) != sum(slice_of(p, HEAD_SUMMED)))
+    if (num_be32(p + 16) != record_sum(slice_of(p, HEAD_SUMMED)))
         return err_at(&s->err, ERR_SYNTAX, place(s, 0), "the checksum of its head is wrong");
     s->len = num_be32(p + 8);
     s->sum = num_be32(p + 12);
@@ -224,7 +219,7 @@ static bool take_head(struct snapfile *s, const uint8_t *p) {
 }
 
 static bool take_about(struct snapfile *s, struct slice bytes) {
-    if (sum(bytes) != s->sum)
+    if (record_sum(bytes) != s->sum)
         return err_at(&s->err, ERR_SYNTAX, place(s, 0), "the checksum of its description is wrong");
     if (!read_about(bytes, &s->about, &s->err)) {
         s->err.at = place(s, 0);
@@ -273,7 +268,7 @@ static bool take_end(struct snapfile *s, const uint8_t *p) {
     uint8_t end[END_LEN];
     memcpy(end, s->head, PIECE_HEAD);
     memcpy(end + PIECE_HEAD, p, END_LEN - PIECE_HEAD);
-    if (num_be32(end + END_SUMMED) != sum(slice_of(end, END_SUMMED)))
+    if (num_be32(end + END_SUMMED) != record_sum(slice_of(end, END_SUMMED)))
         return err_at(&s->err, ERR_SYNTAX, place(s, 0), "the checksum of its end is wrong");
     if (num_be64(end + 4) != s->total)
         return err_at(&s->err, ERR_SYNTAX, place(s, 0), "pieces are missing: %llu bytes of %llu are there",

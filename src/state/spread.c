@@ -1,7 +1,7 @@
 /* spread.c - telling, so many watchers a turn; see watch_room.h for how far each may be.
  *
  * All that was settled since the last time is taken at once: from then on that is what is told. Each scope it touches has a
- * round, in which its TODO is told the news; only when all rounds are over is more taken. So revisions that come faster than they
+ * round, in which its OWED is told the news; only when all rounds are over is more taken. So revisions that come faster than they
  * can be told go out together, as one news. */
 #include "state/watch_room.h"
 
@@ -65,7 +65,7 @@ static bool bytes_for(struct scope *s, struct issue *i, const struct watch_forma
 /* --- a round --- */
 
 static void end_round(struct scope *s) {
-    s->end[PART_DONE] = s->end[PART_TODO];
+    s->end[PART_DONE] = s->end[PART_OWED];
     s->round = false;
     s->owner->rounds--;
     watchers_drop_issue(s->owner, &s->news);
@@ -86,11 +86,11 @@ static bool begin_round(struct scope *s, struct turn *t) {
 }
 
 static void run_round(struct scope *s, struct turn *t) {
-    if (!s->round || (part_n(s, PART_TODO) && !s->news && !begin_round(s, t))) return;
-    while (part_n(s, PART_TODO) && t->left) {
+    if (!s->round || (part_n(s, PART_OWED) && !s->news && !begin_round(s, t))) return;
+    while (part_n(s, PART_OWED) && t->left) {
         uint32_t at = s->end[PART_DONE];
         struct watch *w = s->watches[at];
-        if (at + 1 < s->end[PART_TODO]) __builtin_prefetch(s->watches[at + 1]);
+        if (at + 1 < s->end[PART_OWED]) __builtin_prefetch(s->watches[at + 1]);
         struct shared *bytes;
         spend(t, 1);
         if (!bytes_for(s, s->news, w->format, &bytes)) {
@@ -100,7 +100,7 @@ static void run_round(struct scope *s, struct turn *t) {
         s->end[PART_DONE]++;
         tell(s, w, s->news, bytes);
     }
-    if (!part_n(s, PART_TODO)) end_round(s);
+    if (!part_n(s, PART_OWED)) end_round(s);
 }
 
 /* --- those who come back --- */
@@ -200,7 +200,7 @@ static void take(struct watchers *ws) {
         list_remove(s, LIST_TOUCHED);
         if (lost) {
             scope_spoil(s);
-        } else if (s->end[PART_TODO]) {
+        } else if (s->end[PART_OWED]) {
             s->end[PART_DONE] = 0;
             s->round = true;
             ws->rounds++;

@@ -172,7 +172,7 @@ void state_roll_back(struct state *s, const struct err *why) {
 
 /* --- what the journal says --- */
 
-static void try_again_later(struct state *s) {
+void state_try_later(struct state *s) {
     if (s->retry_ms < s->limits.retry_ms << RETRY_DOUBLINGS)
         s->retry_ms = s->retry_ms ? s->retry_ms * 2 : s->limits.retry_ms;
     loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->retry_ms);
@@ -184,7 +184,7 @@ static void refused(struct state *s) {
     snapshot_stop(&s->snapshot);
     err_context(&why, "the disk refuses what is to be kept, so nothing can be changed until it recovers");
     state_roll_back(s, &why);
-    try_again_later(s);
+    state_try_later(s);
     keep_tidy(s);
     if (s->mode == STATE_READ_ONLY) return; /* it was told */
     log_warn("state: %s", why.text);
@@ -230,7 +230,7 @@ static void retry(struct loop_timer *t) {
         return;
     }
     if (s->mode != STATE_READ_ONLY || snapshot_is_running(&s->snapshot) || s->journal.state != JOURNAL_SHUT) return;
-    if (!port_up(s->config.disk) || !keep_snapshot(s, &e)) try_again_later(s);
+    if (!port_up(s->config.disk) || !keep_snapshot(s, &e)) state_try_later(s);
 }
 
 static void snapshot_done(struct snapshot *sn, const struct err *e) {
@@ -240,7 +240,7 @@ static void snapshot_done(struct snapshot *sn, const struct err *e) {
         if (s->mode == STATE_OPENING)
             state_open_snapshot_done(s, e);
         else if (s->mode == STATE_READ_ONLY)
-            try_again_later(s);
+            state_try_later(s);
         else {
             s->snapshot_due = true;
             if (!store_lost(e)) {
@@ -333,7 +333,7 @@ void state_new_disk(struct state *s) {
     snapshot_stop(&s->snapshot);
     call_cancel(&s->clean_call);
     s->cleaning = false;
-    if (s->mode == STATE_READ_ONLY) try_again_later(s);
+    if (s->mode == STATE_READ_ONLY) state_try_later(s);
     journal_lost(&s->journal);
     s->relocking = true;
     state_queue_commit(s);

@@ -173,8 +173,7 @@ void state_open_snapshot_done(struct state *s, const struct err *e) {
     /* What is there can be read; the disk is tried again later. */
     err_context(&why, "the disk refuses what is to be kept, so nothing can be changed until it recovers");
     log_warn("state: %s", why.text);
-    s->retry_ms = s->limits.retry_ms;
-    loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->retry_ms);
+    state_try_later(s);
     state_enter(s, STATE_READ_ONLY, &why);
 }
 
@@ -209,12 +208,11 @@ static void relocked(struct state *s, const struct err *e) {
         return;
     }
     if (e->code != ERR_NONE) { /* when that hand is lost too another one will come */
-        if (!store_lost(e)) loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->limits.retry_ms);
+        if (!store_lost(e)) state_try_later(s);
         return;
     }
     s->relocking = false;
-    if (s->mode == STATE_READ_ONLY && !loop_timer_is_set(&s->retry))
-        loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->limits.retry_ms);
+    if (s->mode == STATE_READ_ONLY && !loop_timer_is_set(&s->retry)) state_try_later(s);
     journal_new_disk(&s->journal);
     if (s->mode == STATE_AWAY && s->journal.state == JOURNAL_IDLE) state_enter(s, STATE_UP, NULL);
     state_queue_commit(s);

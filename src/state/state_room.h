@@ -83,6 +83,8 @@ struct state {
 
 void state_enter(struct state *s, enum state_mode mode, const struct err *why);
 void state_queue_commit(struct state *s);
+/* The disk is tried again after a while, each time a longer one until something was durable. */
+void state_try_later(struct state *s);
 /* All that is not settled is gone. */
 void state_roll_back(struct state *s, const struct err *why);
 

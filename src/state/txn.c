@@ -285,7 +285,7 @@ static bool enter(struct state *s, const struct val *root, struct val *patch, st
     if (good && val_count(&journalled)) {
         if (s->mode == STATE_READ_ONLY) {
             if (!loop_timer_is_set(&s->retry)) /* there was no memory for it */
-                loop_timer_set(s->loop, &s->retry, loop_now_ms(s->loop) + s->limits.retry_ms);
+                state_try_later(s);
             if (e) *e = s->trouble;
             good = false;
         } else

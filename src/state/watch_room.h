@@ -3,10 +3,10 @@
  * A scope keeps its watchers in one array that is divided into parts; which part a watcher stands in says how far it is, and
  * nothing else does:
  *
- *     DONE | TODO | WAIT | WHOLE | RESUME | BEHIND
+ *     DONE | OWED | WAIT | WHOLE | RESUME | BEHIND
  *
  *   DONE    up to date with `told`
- *   TODO    up to date with the told before; the round under way tells it the news
+ *   OWED    up to date with the told before; the round under way tells it the news
  *   WAIT    wants the whole value, was looked at, and waits until its bytes are there
  *   WHOLE   wants the whole value, and is to be looked at
  *   RESUME  has the revision w->have, and gets what came since out of the history
@@ -21,7 +21,7 @@
 #include "state/news.h"
 #include "state/trash.h"
 
-enum part { PART_DONE, PART_TODO, PART_WAIT, PART_WHOLE, PART_RESUME, PART_BEHIND, PART_N };
+enum part { PART_DONE, PART_OWED, PART_WAIT, PART_WHOLE, PART_RESUME, PART_BEHIND, PART_N };
 
 /* The lists a scope may be in. */
 enum scope_list {
@@ -49,7 +49,7 @@ struct scope {
     struct scope *next[LIST_N], *prev[LIST_N];
     uint8_t in; /* bits of the lists it is in */
     bool inside;
-    bool round; /* TODO is being told `news` */
+    bool round; /* OWED is being told `news` */
     struct watch **watches;
     uint32_t end[PART_N]; /* of each part; the last one's is the number of all */
     uint32_t cap;

@@ -83,7 +83,7 @@ void scope_remove(struct scope *s, struct watch *w) {
 }
 
 void scope_spoil(struct scope *s) {
-    s->end[PART_DONE] = s->end[PART_TODO] = s->end[PART_WAIT] = 0;
+    s->end[PART_DONE] = s->end[PART_OWED] = s->end[PART_WAIT] = 0;
     if (s->round) s->owner->rounds--;
     s->round = false;
     watchers_drop_issue(s->owner, &s->news);

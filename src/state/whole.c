@@ -78,7 +78,7 @@ static void stick(struct scope *s) {
 }
 
 static void look_again(struct scope *s) {
-    s->end[PART_WAIT] = s->end[PART_TODO];
+    s->end[PART_WAIT] = s->end[PART_OWED];
     spread_wake(s->owner, s);
 }
 
@@ -130,7 +130,7 @@ static void make_ready(struct scope *s) {
 /* One slice of one encoding; true: it wants more. */
 static bool run_slice(struct scope *s, size_t *budget) {
     struct whole *h = s->whole;
-    if (s->end[PART_WHOLE] == s->end[PART_TODO]) { /* whoever waited has gone */
+    if (s->end[PART_WHOLE] == s->end[PART_OWED]) { /* whoever waited has gone */
         whole_stop(s);
         return false;
     }
@@ -255,7 +255,7 @@ void whole_next(struct scope *s) {
     if (!waits)
         whole_stop(s);
     else if (!s->whole) {
-        const struct watch_format *format = s->watches[s->end[PART_TODO]]->format;
+        const struct watch_format *format = s->watches[s->end[PART_OWED]]->format;
         if (!format || !begin(s, format)) stick(s);
     }
 }

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 
 #include "base/ascii.h"
+#include "protocols/date.h"
 
 #include <arpa/inet.h>
 
@@ -60,31 +61,22 @@ static int two_digits(struct cur *c) {
     return c->bad ? 0 : (a - '0') * 10 + b - '0';
 }
 
-/* Days since 1970 of a date in the Gregorian calendar. */
-static int64_t count_days(int year, int month, int day) {
-    int64_t y = month <= 2 ? year - 1 : year; /* years begin in March, so the odd day is the last */
-    int64_t era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
 static bool read_time(struct cur *c, int64_t *out) {
     unsigned tag = peek_tag(c);
     if (tag != DER_UTC && tag != DER_TIME) return false;
     struct cur t = open_element(c, tag);
-    int year = two_digits(&t);
+    struct date_moment m = {.year = two_digits(&t)};
     if (tag == DER_TIME)
-        year = year * 100 + two_digits(&t);
+        m.year = m.year * 100 + two_digits(&t);
     else
-        year += year < 50 ? 2000 : 1900;
-    int month = two_digits(&t), day = two_digits(&t), hour = two_digits(&t), minute = two_digits(&t),
-        second = two_digits(&t);
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (cur_u8(&t) != 'Z' || !cur_done(&t) || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
-        return false;
-    if (day < 1 || day > days[month - 1] + (month == 2 && leap)) return false;
-    *out = count_days(year, month, day) * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 + second;
+        m.year += m.year < 50 ? 2000 : 1900;
+    m.month = two_digits(&t);
+    m.day = two_digits(&t);
+    m.hour = two_digits(&t);
+    m.minute = two_digits(&t);
+    m.second = two_digits(&t);
+    if (cur_u8(&t) != 'Z' || !cur_done(&t) || !date_moment_ok(&m, 59)) return false;
+    *out = date_seconds(&m);
     return true;
 }
 

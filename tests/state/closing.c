@@ -5,11 +5,6 @@
 #include "lib/tap.h"
 #include "state/scenario.h"
 
-static void begin_at(const char *where) {
-    stage_begin();
-    snprintf(stage_where, sizeof stage_where, "%s", where);
-}
-
 static unsigned snapshots_there(struct mem_disk *d) {
     unsigned n = 0;
     const char *name;
@@ -20,7 +15,7 @@ static unsigned snapshots_there(struct mem_disk *d) {
 /* A: closing ends although the hand was lost while the closing mark was on its way. */
 TEST(closing_survives_a_hand_lost_at_any_turn) {
     struct book book = {0};
-    begin_at("closing, hand lost");
+    stage_begin_at("closing, hand lost");
     struct mem_disk *old = make_old(&book);
     for (unsigned turns = 0; turns < 12; turns++) {
         struct stage st;
@@ -63,7 +58,7 @@ TEST(a_failed_snapshot_is_tried_again_soon) {
         struct book book = {0};
         struct stage st;
         struct err e = ERR_INIT;
-        begin_at("snapshot fails once");
+        stage_begin_at("snapshot fails once");
         struct mem_disk *disk = mem_disk_new();
         struct state_limits limits = stage_limits;
         limits.journal = 64 << 10;
@@ -111,6 +106,7 @@ TEST(a_failed_snapshot_is_tried_again_soon) {
         mem_disk_free(stage_kill(&st));
         book_release(&book);
         CHECK_INT(stage_bad, 0);
+        CHECK_INT(stage_bad, 0);
         stage_end();
     }
 }
@@ -120,7 +116,7 @@ TEST(volatile_commits_while_the_hand_is_away_are_bounded) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("volatile, away");
+    stage_begin_at("volatile, away");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         mem_disk_kill_hands(disk);
@@ -146,6 +142,7 @@ TEST(volatile_commits_while_the_hand_is_away_are_bounded) {
     st.revision = st.given = state_revision(st.state);
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -162,7 +159,7 @@ TEST(a_refused_revision_is_never_told_to_be_settled) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("late hold");
+    stage_begin_at("late hold");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         mem_disk_fail_at(disk, 1, MEM_EIO, MEM_SYNC, 1);
@@ -194,7 +191,7 @@ TEST(closing_a_read_only_state_answers_who_waits_for_what_is_volatile) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("close read only");
+    stage_begin_at("close read only");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         mem_disk_fail_at(disk, 1, MEM_EIO, MEM_ANY, UINT64_MAX);
@@ -219,7 +216,7 @@ TEST(closing_a_read_only_state_answers_who_waits_for_what_is_volatile) {
 TEST(closing_twice_is_told_once) {
     struct book book = {0};
     struct stage st;
-    begin_at("close twice");
+    stage_begin_at("close twice");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         state_close(st.state);
@@ -233,6 +230,7 @@ TEST(closing_twice_is_told_once) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -241,7 +239,7 @@ TEST(a_damaged_snapshot_of_a_volatile_revision_stops_no_start) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("damaged snapshot at a volatile revision");
+    stage_begin_at("damaged snapshot at a volatile revision");
     struct mem_disk *disk = mem_disk_new();
     char name[80] = "";
     uint64_t last = 1;
@@ -270,6 +268,7 @@ TEST(a_damaged_snapshot_of_a_volatile_revision_stops_no_start) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -278,7 +277,7 @@ TEST(a_tree_larger_than_a_snapshot_may_be_can_be_opened_again) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("too large");
+    stage_begin_at("too large");
     struct mem_disk *disk = mem_disk_new();
     struct state_limits limits = stage_limits;
     limits.snapshot = 32 << 10;
@@ -312,6 +311,7 @@ TEST(a_tree_larger_than_a_snapshot_may_be_can_be_opened_again) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -321,7 +321,7 @@ TEST(what_is_as_deep_as_a_commit_takes_is_found_again) {
         struct book book = {0};
         struct stage st;
         struct err e = ERR_INIT;
-        begin_at("depth");
+        stage_begin_at("depth");
         struct mem_disk *disk = mem_disk_new();
         bool took = false;
         if (stage_up(&st, disk, &book, 0)) {
@@ -353,6 +353,7 @@ TEST(what_is_as_deep_as_a_commit_takes_is_found_again) {
         }
         mem_disk_free(stage_kill(&st));
         book_release(&book);
+        CHECK_INT(stage_bad, 0);
         stage_end();
     }
 }
@@ -361,7 +362,7 @@ TEST(what_is_as_deep_as_a_commit_takes_is_found_again) {
 TEST(a_lost_hand_is_told_also_when_nothing_is_on_its_way) {
     struct book book = {0};
     struct stage st;
-    begin_at("away, idle");
+    stage_begin_at("away, idle");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         stage_quiet(&st);
@@ -373,6 +374,7 @@ TEST(a_lost_hand_is_told_also_when_nothing_is_on_its_way) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -381,7 +383,7 @@ TEST(a_mark_follows_also_when_the_hand_was_lost_before_it) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("mark, hand lost");
+    stage_begin_at("mark, hand lost");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         HOLDS(commit_name(&st, 1, &e));
@@ -400,6 +402,7 @@ TEST(a_mark_follows_also_when_the_hand_was_lost_before_it) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -409,7 +412,7 @@ TEST(what_readers_see_as_null_is_null_when_asked_for) {
     static const struct plan_config c = {
         .name = "x", .version = 1, .birth = "{\"pw\":\"s3\"}", .branches = rows, .branch_n = 2};
     struct err e = ERR_INIT;
-    begin_at("null");
+    stage_begin_at("null");
     struct plan *plan = plan_new(&c, &e);
     struct mem_disk *disk = mem_disk_new();
     struct stage st = {.disk = disk, .mode = STATE_OPENING, .port = {.name = "disk", .gone = stage_port_gone}};
@@ -436,6 +439,7 @@ TEST(what_readers_see_as_null_is_null_when_asked_for) {
     val_unref(&one);
     val_unref(&gone);
     mem_disk_free(stage_kill(&st));
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 

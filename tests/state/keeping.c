@@ -2,11 +2,6 @@
 #include "lib/tap.h"
 #include "state/scenario.h"
 
-static void begin_at(const char *where) {
-    stage_begin();
-    snprintf(stage_where, sizeof stage_where, "%s", where);
-}
-
 static void say_files(struct mem_disk *d, const char *when) {
     const char *n;
     for (size_t i = 0; (n = mem_disk_name(d, i)); i++) tap_note("%s: %s", when, n);
@@ -16,7 +11,7 @@ TEST(a_snapshot_in_the_place_of_a_damaged_one_is_not_removed) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("damaged and written again");
+    stage_begin_at("damaged and written again");
     struct mem_disk *disk = mem_disk_new();
     char name[80];
     uint64_t r = 0;
@@ -59,6 +54,7 @@ TEST(a_snapshot_in_the_place_of_a_damaged_one_is_not_removed) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -67,7 +63,7 @@ TEST(no_file_is_forgotten_when_the_hand_is_lost_again_and_again) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("files");
+    stage_begin_at("files");
     struct mem_disk *disk = mem_disk_new();
     uint64_t seed = 3;
     if (stage_up(&st, disk, &book, 0)) {
@@ -103,7 +99,7 @@ TEST(a_second_snapshot_of_the_same_revision_leaves_two) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("twice the same");
+    stage_begin_at("twice the same");
     struct mem_disk *disk = mem_disk_new();
     char older[80] = "", newer[80] = "";
     if (stage_up(&st, disk, &book, 0)) {

@@ -7,11 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void begin_at(const char *where) {
-    stage_begin();
-    snprintf(stage_where, sizeof stage_where, "%s", where);
-}
-
 static void (*inside)(struct state *s, enum state_mode mode);
 static void changed(struct state *s, enum state_mode mode, const struct err *why) {
     stage_changed(s, mode, why);
@@ -52,7 +47,7 @@ TEST(a_snapshot_begun_when_the_hand_is_back_holds_what_its_name_says) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("snapshot in changed");
+    stage_begin_at("snapshot in changed");
     struct mem_disk *disk = mem_disk_new();
     inside = NULL;
     uint64_t acked = 0;
@@ -88,6 +83,7 @@ TEST(a_snapshot_begun_when_the_hand_is_back_holds_what_its_name_says) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -100,7 +96,7 @@ TEST(no_memory_while_the_store_is_held_again_is_not_the_end) {
         struct book book = {0};
         struct stage st;
         struct err e = ERR_INIT;
-        begin_at("relock, no memory");
+        stage_begin_at("relock, no memory");
         struct mem_disk *disk = mem_disk_new();
         if (stage_up(&st, disk, &book, 0)) {
             stage_quiet(&st);
@@ -124,6 +120,7 @@ TEST(no_memory_while_the_store_is_held_again_is_not_the_end) {
         disk = stage_kill(&st);
         mem_disk_free(disk);
         book_release(&book);
+        CHECK_INT(stage_bad, 0);
         stage_end();
     }
     tap_note("%u of %u points end it", failed, n - 1);
@@ -150,7 +147,7 @@ static void live(const char *how) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at(how);
+    stage_begin_at(how);
     struct mem_disk *disk = mem_disk_new();
     the_stage = &st;
     inside = free_inside;

@@ -4,16 +4,11 @@
 #include "state/scenario.h"
 #include "state/state_room.h"
 
-static void begin_at(const char *where) {
-    stage_begin();
-    snprintf(stage_where, sizeof stage_where, "%s", where);
-}
-
 TEST(a_mark_that_has_no_room_does_not_make_a_full_disk_a_refusal) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("mark, full");
+    stage_begin_at("mark, full");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         stage_turns(&st, 40);
@@ -36,6 +31,7 @@ TEST(a_mark_that_has_no_room_does_not_make_a_full_disk_a_refusal) {
     mem_disk_capacity(disk, UINT64_MAX);
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -43,7 +39,7 @@ TEST(a_file_whose_sync_failed_is_not_written_again) {
     struct book book = {0};
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("sync failed");
+    stage_begin_at("sync failed");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         stage_turns(&st, 40);
@@ -69,6 +65,7 @@ TEST(a_file_whose_sync_failed_is_not_written_again) {
     }
     mem_disk_free(stage_kill(&st));
     book_release(&book);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -80,7 +77,7 @@ TEST(no_memory_for_the_next_segment_refuses_nothing) {
         struct book book = {0};
         struct stage st;
         struct err e = ERR_INIT;
-        begin_at("next segment");
+        stage_begin_at("next segment");
         struct mem_disk *disk = mem_disk_new();
         if (stage_up(&st, disk, &book, 0)) {
             /* The first batch of a segment: the maker rests. */
@@ -100,6 +97,7 @@ TEST(no_memory_for_the_next_segment_refuses_nothing) {
         }
         mem_disk_free(stage_kill(&st));
         book_release(&book);
+        CHECK_INT(stage_bad, 0);
         stage_end();
     }
     tap_note("%u allocations make it read only", after);

@@ -2,16 +2,11 @@
 #include "lib/tap.h"
 #include "state/scenario.h"
 
-static void begin_at(const char *where) {
-    stage_begin();
-    snprintf(stage_where, sizeof stage_where, "%s", where);
-}
-
 TEST(nothing_is_written_into_a_store_that_another_process_has_taken) {
     struct stage st, second;
     struct book book = {0}, other = {0};
     struct err e = ERR_INIT;
-    begin_at("relock");
+    stage_begin_at("relock");
     struct mem_disk *disk = mem_disk_new();
     if (stage_up(&st, disk, &book, 0)) {
         HOLDS(commit_name(&st, 1, &e));
@@ -43,6 +38,7 @@ TEST(nothing_is_written_into_a_store_that_another_process_has_taken) {
     mem_disk_free(disk);
     book_release(&book);
     book_release(&other);
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
@@ -59,7 +55,7 @@ TEST(who_hears_that_it_is_closed_may_free_it) {
         struct stage st;
         struct book book = {0};
         struct err e = ERR_INIT;
-        begin_at("holds at CLOSED");
+        stage_begin_at("holds at CLOSED");
         the_stage = &st;
         waiting_at_closed = 0;
         struct mem_disk *disk = mem_disk_new();
@@ -88,8 +84,43 @@ TEST(who_hears_that_it_is_closed_may_free_it) {
         CHECK_INT(waiting_at_closed, 0);
         mem_disk_free(stage_kill(&st));
         book_release(&book);
+        CHECK_INT(stage_bad, 0);
         stage_end();
     }
 }
 
-TAP_MAIN(T(nothing_is_written_into_a_store_that_another_process_has_taken), T(who_hears_that_it_is_closed_may_free_it))
+TEST(closing_ends_when_the_store_is_lost_to_another_process) {
+    struct stage st, second;
+    struct book book = {0}, other = {0};
+    struct err e = ERR_INIT;
+    stage_begin_at("close, taken");
+    struct mem_disk *disk = mem_disk_new();
+    if (stage_up(&st, disk, &book, 0)) {
+        mem_disk_kill_hands(disk);
+        HOLDS(commit_name(&st, 1, &e));
+        stage_hold(&st);
+        stage_turns(&st, 4);
+        state_close(st.state);
+        for (unsigned i = 0; i < 4; i++) loop_turn(st.loop, 0);
+        if (stage_open(&second, disk, &other)) stage_opening(&second);
+        stage_new_hand(&st);
+        for (unsigned i = 0; i < 60; i++) {
+            mem_disk_turn(disk);
+            loop_turn(st.loop, 0);
+            stage_pass_ms(10);
+        }
+        tap_note("mode %d", st.mode);
+        CHECK_INT(st.mode, STATE_CLOSED);
+        st.disk = mem_disk_new();
+        mem_disk_free(stage_kill(&st));
+        disk = stage_kill(&second);
+    }
+    mem_disk_free(disk);
+    book_release(&book);
+    book_release(&other);
+    CHECK_INT(stage_bad, 0);
+    stage_end();
+}
+
+TAP_MAIN(T(closing_ends_when_the_store_is_lost_to_another_process),
+         T(nothing_is_written_into_a_store_that_another_process_has_taken), T(who_hears_that_it_is_closed_may_free_it))

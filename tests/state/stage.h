@@ -60,6 +60,11 @@ UNUSED static void stage_begin(void) {
     stage_bad = 0;
 }
 
+UNUSED static void stage_begin_at(const char *where) {
+    stage_begin();
+    snprintf(stage_where, sizeof stage_where, "%s", where);
+}
+
 UNUSED static void stage_end(void) {
     clock_use(NULL);
     log_use(NULL, NULL);

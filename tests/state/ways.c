@@ -2,11 +2,6 @@
 #include "lib/tap.h"
 #include "state/scenario.h"
 
-static void begin_at(const char *where) {
-    stage_begin();
-    snprintf(stage_where, sizeof stage_where, "%s", where);
-}
-
 static const struct shape zoom = {.kind = SHAPE_INT, .min = 1, .max = 9, .null = true};
 static const struct shape word = {.kind = SHAPE_WORD, .words = "red green blue"};
 static const struct shape text = {.kind = SHAPE_TEXT, .min = 1, .max = 8};
@@ -124,7 +119,7 @@ TEST(one_place_changes_as_many_do) {
                                          "/ui/zoom/x",
                                          "/ui/list/9"};
     struct stage a, b;
-    begin_at("single and general");
+    stage_begin_at("single and general");
     unsigned commits = 0, refused = 0;
     if (open_plan(&a, mem_disk_new(), &plan_one) && open_plan(&b, mem_disk_new(), &plan_one)) {
         stage_opening(&a);
@@ -200,7 +195,7 @@ TEST(a_migration_whose_first_snapshot_fails_keeps_its_revision) {
     two.migration_n = 1;
     struct stage st;
     struct err e = ERR_INIT;
-    begin_at("migration");
+    stage_begin_at("migration");
     struct mem_disk *disk = mem_disk_new();
     if (open_plan(&st, disk, &plan_one)) {
         stage_opening(&st);
@@ -242,6 +237,7 @@ TEST(a_migration_whose_first_snapshot_fails_keeps_its_revision) {
         CHECK(state_settled(st.state) >= settled);
     }
     mem_disk_free(stage_kill(&st));
+    CHECK_INT(stage_bad, 0);
     stage_end();
 }
 
