@@ -336,6 +336,10 @@
 /* Names of hosts: the public ones stop at 100, or carry at most some 2000. */
 #define LIMIT_X509_ALTS 4096
 
+/* blake3, as startbox codec prints it */
+/* Bytes of a hash: 32 are the use, some more show that it goes on. */
+#define LIMIT_BLAKE3_OUT 1024
+
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)
 

@@ -27,6 +27,7 @@ static const struct codec_row {
     {"dns", codec_dns, "hex of one message a line, printed as JSON"},
     {"jose", codec_jose, "open|seal|jwk|sign|verify: keys, encrypted and signed texts, JSON in and out"},
     {"x509", codec_x509, "PEM: certificates, one line each; keys and others by kind only"},
+    {"blake3", codec_blake3, "--key HEX, --derive CONTEXT, --len N: the hash of the input in hexadecimal"},
     {"ed25519ph", codec_ed25519ph, "key|sign|verify: signatures with a context, JSON in and out"},
     {"yaml", codec_yaml, "a JSON document, printed as YAML"},
 };

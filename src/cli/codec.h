@@ -52,6 +52,7 @@ int codec_sse(struct codec_run *run);
 int codec_dns(struct codec_run *run);
 int codec_jose(struct codec_run *run);
 int codec_x509(struct codec_run *run);
+int codec_blake3(struct codec_run *run);
 int codec_ed25519ph(struct codec_run *run);
 int codec_yaml(struct codec_run *run);
 

@@ -1,13 +1,15 @@
-/* codecs.c - JSON and CBOR against Debian's libraries, in one process, rounds interleaved: MB/s, median of the rounds.
+/* codecs.c - JSON, CBOR and hashes against Debian's libraries, in one process, rounds interleaved: MB/s, median of the rounds.
  *
  * Peers build their usual tree from the same text and write it compact; each tree is freed inside the timing, as ours is.
  * jansson and json-c export the same names, so both are loaded on their own and called through pointers. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "lib/statedoc.h"
+#include "protocols/blake3.h"
 #include "protocols/cbor.h"
 #include "protocols/json.h"
 
+#include <bearssl.h>
 #include <cbor.h>
 #include <cjson/cJSON.h>
 #include <dlfcn.h>
@@ -139,6 +141,33 @@ static void simd_write(void) {
     sink = simdjson_minify((const char *)text.ptr, text.len);
 }
 
+/* A large body in memory. On a processor with instructions for SHA-256, others than BearSSL are faster. */
+#define BODY (8u << 20)
+static struct slice body;
+
+static void our_blake3(void) {
+    uint8_t sum[BLAKE3_SUM];
+    blake3_sum(body, sum);
+    sink = sum[0];
+}
+static void our_blake3_plain(void) {
+    struct blake3 b;
+    uint8_t sum[BLAKE3_SUM];
+    blake3_init(&b);
+    b.lanes = 1;
+    blake3_add(&b, body);
+    blake3_end(&b, sum, sizeof sum);
+    sink = sum[0];
+}
+static void bear_sha256(void) {
+    uint8_t sum[br_sha256_SIZE];
+    br_sha256_context sha;
+    br_sha256_init(&sha);
+    br_sha256_update(&sha, body.ptr, body.len);
+    br_sha256_out(&sha, sum);
+    sink = sum[0];
+}
+
 struct line {
     const char *name;
     void (*run)(void);
@@ -248,6 +277,18 @@ int main(void) {
     measure(cparse, 2);
     show("CBOR to value (bar: 3.5 x libcbor)", cparse, 2);
     val_unref(&doc);
+    struct line hash[] = {{"startbox", our_blake3, &body, {0}, 0},
+                          {"one at a time", our_blake3_plain, &body, {0}, 0},
+                          {"BearSSL SHA-256", bear_sha256, &body, {0}, 0}};
+    buf_reset(&b);
+    uint8_t *at = buf_room(&b, BODY);
+    if (!at) return 1;
+    for (size_t i = 0; i < BODY; i++) at[i] = (uint8_t)(i * i >> 7);
+    buf_wrote(&b, BODY);
+    body = buf_slice(&b);
+    measure(hash, 3);
+    printf("\n");
+    show("BLAKE3 of 8 MiB (bar: 5 x SHA-256)", hash, 3);
     jansson.delete(jansson_doc);
     jsonc.put(jsonc_doc);
     cJSON_Delete(cjson_doc);
