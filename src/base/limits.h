@@ -340,6 +340,14 @@
 /* Bytes of a hash: 32 are the use, some more show that it goes on. */
 #define LIMIT_BLAKE3_OUT 1024
 
+/* authsig, as startbox codec takes it; a server passes what it expects */
+/* Bytes of the header's value: real ones have some 430. */
+#define LIMIT_AUTHSIG_BYTES 4096
+/* Names in it: six are known, some may come. */
+#define LIMIT_AUTHSIG_PAIRS 16
+/* What a body may claim: a call, or what a registry is sent with one. */
+#define LIMIT_AUTHSIG_SIZE (16u << 20)
+
 /* What `startbox codec` reads from standard input. */
 #define LIMIT_CODEC_INPUT (256u << 20)
 

@@ -29,6 +29,7 @@ static const struct codec_row {
     {"x509", codec_x509, "PEM: certificates, one line each; keys and others by kind only"},
     {"blake3", codec_blake3, "--key HEX, --derive CONTEXT, --len N: the hash of the input in hexadecimal"},
     {"ed25519ph", codec_ed25519ph, "key|sign|verify: signatures with a context, JSON in and out"},
+    {"authsig", codec_authsig, "read|sign|check: the header of signed requests, JSON in and out"},
     {"yaml", codec_yaml, "a JSON document, printed as YAML"},
 };
 

@@ -54,6 +54,7 @@ int codec_jose(struct codec_run *run);
 int codec_x509(struct codec_run *run);
 int codec_blake3(struct codec_run *run);
 int codec_ed25519ph(struct codec_run *run);
+int codec_authsig(struct codec_run *run);
 int codec_yaml(struct codec_run *run);
 
 /* `startbox codec ...`: argv[0] is the codec's name. */
