@@ -194,6 +194,17 @@ TEST(r_of_small_order_or_with_a_part_of_it_is_refused) {
     CHECK(!ed25519ph_good_digest(key.point, LIT("host"), digest, signature));
 }
 
+TEST(a_signature_for_a_longer_context_is_refused_however_it_was_made) {
+    struct ed25519ph_key key = key_of(SEED);
+    uint8_t digest[64], signature[64], r[32] = {5}, big_r[32];
+    ed25519ph_digest(LIT("abc"), digest);
+    crypto_scalarmult_ed25519_base_noclamp(big_r, r);
+    forge(&key, key.point, r, big_r, slice_of(letters, 255), digest, signature);
+    CHECK(ed25519ph_good_digest(key.point, slice_of(letters, 255), digest, signature));
+    forge(&key, key.point, r, big_r, slice_of(letters, 256), digest, signature); /* its length in one byte is 0 */
+    CHECK(!ed25519ph_good_digest(key.point, slice_of(letters, 256), digest, signature));
+}
+
 static bool is_no_key(const uint8_t point[32]) {
     uint8_t digest[64], signature[64], r[32] = {9};
     ed25519ph_digest(LIT("abc"), digest);
@@ -321,8 +332,7 @@ TEST(a_wiped_key_is_zeros) {
 
 TAP_MAIN(T(signatures_are_those_of_rfc_8032_and_of_two_other_makers), T(without_a_context_it_is_what_libsodium_makes),
          T(no_bit_of_anything_can_be_changed), T(a_context_has_at_most_255_bytes),
-         T(r_of_small_order_or_with_a_part_of_it_is_refused), T(keys_of_small_order_and_in_other_words_are_refused),
-         T(a_key_with_a_part_of_order_8_is_refused), T(s_is_below_the_order),
-         T(the_equation_passes_the_public_vectors_of_plain_ed25519),
-
-         T(a_wiped_key_is_zeros))
+         T(r_of_small_order_or_with_a_part_of_it_is_refused),
+         T(a_signature_for_a_longer_context_is_refused_however_it_was_made),
+         T(keys_of_small_order_and_in_other_words_are_refused), T(a_key_with_a_part_of_order_8_is_refused),
+         T(s_is_below_the_order), T(the_equation_passes_the_public_vectors_of_plain_ed25519), T(a_wiped_key_is_zeros))
