@@ -211,3 +211,52 @@ bool date_read_cookie(struct slice text, int64_t *when) {
     *when = date_seconds(&m);
     return true;
 }
+
+/* --- RFC 3339 --- */
+
+bool date_write_iso(int64_t ms, uint8_t out[DATE_ISO_LEN]) {
+    static const int64_t first = -62167219200000, last = 253402300799999; /* the years 0 to 9999 */
+    if (ms < first || ms > last) return false;
+    int64_t part = (ms % 1000 + 1000) % 1000;
+    const struct date_moment m = date_of_seconds((ms - part) / 1000);
+    memcpy(out, "0000-00-00T00:00:00.000Z", DATE_ISO_LEN);
+    put_digits(out, m.year, 4);
+    put_digits(out + 5, m.month, 2);
+    put_digits(out + 8, m.day, 2);
+    put_digits(out + 11, m.hour, 2);
+    put_digits(out + 14, m.minute, 2);
+    put_digits(out + 17, m.second, 2);
+    put_digits(out + 20, part, 3);
+    return true;
+}
+
+/* "Z" or "+hh:mm", to the end; minutes east of Greenwich. */
+static bool read_offset(struct slice text, int *minutes) {
+    int hour, minute;
+    *minutes = 0;
+    if (slice_eq(text, LIT("Z")) || slice_eq(text, LIT("z"))) return true;
+    if (text.len != 6 || (text.ptr[0] != '+' && text.ptr[0] != '-') || text.ptr[3] != ':') return false;
+    if (!read_digits(text, 1, 2, &hour) || !read_digits(text, 4, 2, &minute) || hour > 23 || minute > 59) return false;
+    *minutes = (hour * 60 + minute) * (text.ptr[0] == '-' ? -1 : 1);
+    return true;
+}
+
+bool date_read_iso(struct slice text, int64_t *ms) {
+    struct date_moment m = {0};
+    int year, minutes;
+    int64_t part = 0, worth = 100;
+    if (text.len < 20 || !read_digits(text, 0, 4, &year) || !has_at(text, 4, LIT("-")) ||
+        !read_digits(text, 5, 2, &m.month) || !has_at(text, 7, LIT("-")) || !read_digits(text, 8, 2, &m.day) ||
+        (text.ptr[10] | 32) != 't' || !read_clock(text, 11, &m))
+        return false;
+    size_t at = 19;
+    if (text.ptr[at] == '.') {
+        size_t from = ++at;
+        for (; at < text.len && ascii_is_digit(text.ptr[at]); at++, worth /= 10) part += (text.ptr[at] - '0') * worth;
+        if (at == from) return false;
+    }
+    m.year = year;
+    if (!date_moment_ok(&m, 60) || !read_offset(slice_skip(text, at), &minutes)) return false;
+    *ms = (date_seconds(&m) - minutes * 60) * 1000 + part;
+    return true;
+}

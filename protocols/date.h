@@ -20,6 +20,15 @@ int64_t date_seconds(const struct date_moment *m);
 /* Of the years 0 to 10000. */
 struct date_moment date_of_seconds(int64_t when);
 
+/* --- as RFC 3339 has it, for JSON --- */
+
+#define DATE_ISO_LEN 24 /* "2026-03-01T08:15:30.120Z" */
+
+/* Milliseconds since 1970, of the years 0 to 9999; no NUL. False (nothing written) for another time. */
+bool date_write_iso(int64_t ms, uint8_t out[DATE_ISO_LEN]);
+/* In UTC or with an offset, with or without a fraction (cut to milliseconds); a leap second is the one behind it. */
+bool date_read_iso(struct slice text, int64_t *ms);
+
 /* --- as HTTP has it --- */
 
 #define DATE_LEN 29 /* "Sun, 06 Nov 1994 08:49:37 GMT" */

@@ -1,8 +1,11 @@
 /* main.c - argv and name -> personality. Holds no logic: the one visible list of what this program can be. */
 #include "cli/codec.h"
 #include "cli/serve.h"
+#include "cli/start.h"
 #include "cli/state.h"
 #include "loop/file.h"
+#include "startd/startd.h"
+#include "startd/tables.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +23,8 @@ static int tell(FILE *out) {
             "  startbox state check|dump|repair|time|work|fill DIR ...\n"
             "                    a store of the state, offline; `startbox state --help`\n"
             "  startbox version  prints the version\n\n"
-            "The names startd, start-cli, start-container, registrybox and tunnelbox answer once their rooms stand.\n"
+            "Under the name startd it is the daemon, as start-cli its command line. The names start-container, registrybox\n"
+            "and tunnelbox answer once their rooms stand.\n"
             "Try:  echo '[1.0,{\"a\":\"\\u00e9\"}]' | build/startbox codec json\n",
             STARTBOX_VERSION);
     return 0;
@@ -30,6 +34,11 @@ int main(int argc, char **argv) {
     file_fill_standard();
     const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
     name = name ? name + 1 : argc > 0 ? argv[0] : "startbox";
+    if (!strcmp(name, "startd")) return startd_main(argc, argv);
+    if (!strcmp(name, "start-cli")) {
+        const struct method *rows[STARTD_ROWS];
+        return start_cli_main(argc, argv, rows, startd_rows(rows));
+    }
     for (size_t i = 0; i < sizeof personalities / sizeof personalities[0]; i++) {
         if (strcmp(name, personalities[i]) != 0) continue;
         fprintf(stderr, "%s: this version of startbox has no %s yet\n", name, name);

@@ -94,3 +94,16 @@ bad:
     b->len = mark;
     return false;
 }
+
+size_t base32_put(char *out, enum base32_form form, struct slice s) {
+    const char *letters =
+        form == BASE32_UPPER ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" : "abcdefghijklmnopqrstuvwxyz234567";
+    size_t n = 0;
+    unsigned held = 0, bits = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        held = (held << 8 | s.ptr[i]) & 0xfff;
+        for (bits += 8; bits >= 5; bits -= 5) out[n++] = letters[held >> (bits - 5) & 31];
+    }
+    if (bits) out[n++] = letters[held << (5 - bits) & 31];
+    return n;
+}

@@ -1,4 +1,4 @@
-/* hex.h - bytes as hexadecimal and base64 text.
+/* hex.h - bytes as hexadecimal, base64 and base32 text.
  *
  * Tried: tests/base/bytes. */
 #ifndef BASE_HEX_H
@@ -21,5 +21,10 @@ size_t base64_put(uint8_t *out, enum base64_form form, struct slice s);
 bool base64_add(struct buf *b, enum base64_form form, struct slice s);
 /* Strict: no spaces, the padding the form asks for, no bits left over. Appends nothing on bad text. */
 bool base64_read(struct buf *b, enum base64_form form, struct slice text);
+
+/* Base32 (RFC 4648) without padding, in its upper or lower case: BASE32_LEN(len) characters; returns how many. */
+#define BASE32_LEN(n) (((n)*8 + 4) / 5)
+enum base32_form { BASE32_UPPER, BASE32_LOWER };
+size_t base32_put(char *out, enum base32_form form, struct slice s);
 
 #endif

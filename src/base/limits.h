@@ -135,6 +135,19 @@
 /* The time for an answer where the row names none. */
 #define LIMIT_RPC_MS 60000
 
+/* Feeds that wait for their reader, or have one: subscriptions, logs that are followed, progress. */
+#define LIMIT_RPC_FEEDS 16384
+/* The body of POST /rpc: the largest parameters are forms of services. */
+#define LIMIT_RPC_BODY (256u << 10)
+/* Levels of nesting in it. */
+#define LIMIT_RPC_DEPTH 64
+
+/* auth */
+/* Sessions: every browser of every device that ever logged in and was used within a month. */
+#define LIMIT_AUTH_SESSIONS 1024
+/* Bytes of a password: as the warden has it (PASSWORD_MOST). */
+#define LIMIT_AUTH_PASSWORD 1024
+
 /* http */
 /* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
 #define LIMIT_HTTP_CONNECTIONS 12000

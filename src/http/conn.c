@@ -168,6 +168,47 @@ enum http1_method http_method(const struct http_exchange *x) {
     return x->method;
 }
 
+bool http_is_secure(const struct http_exchange *x) {
+    return x->conn->secure;
+}
+
+/* --- the other end, asked of the kernel once a connection --- */
+
+static void set_from(struct http_conn *c, const void *bytes, uint8_t len) {
+    memcpy(c->from, bytes, len);
+    c->from_len = len;
+}
+
+static void find_from(struct http_conn *c) {
+    struct address a;
+    set_from(c, "none", 4); /* gone already: its own */
+    if (!stream_peer(&c->s, &a)) return;
+    switch (a.any.sa_family) {
+    case AF_UNIX: c->from_len = FROM_LOCAL; return;
+    case AF_INET: set_from(c, &a.v4.sin_addr, 4); return;
+    case AF_INET6:
+        if (IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr))
+            set_from(c, a.v6.sin6_addr.s6_addr + 12, 4);
+        else
+            set_from(c, &a.v6.sin6_addr, 8);
+        return;
+    }
+}
+
+struct slice http_from(struct http_exchange *x) {
+    struct http_conn *c = x->conn;
+    if (c->from_len == FROM_UNKNOWN) find_from(c);
+    return slice_of(c->from, c->from_len);
+}
+
+bool http_is_local(struct http_exchange *x) {
+    return !http_from(x).len;
+}
+
+bool http_unix_peer(const struct http_exchange *x, struct unix_peer *peer, struct err *e) {
+    return stream_unix_peer(&x->conn->s, peer, e);
+}
+
 void http_pause(struct http_exchange *x) {
     stream_pause(&x->conn->s);
 }

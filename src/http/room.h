@@ -24,6 +24,9 @@ struct http_upper {
     void (*stop)(struct http_upper *u);                          /* the server ends: says goodbye */
 };
 
+#define FROM_UNKNOWN 255
+#define FROM_LOCAL   0
+
 struct http_conn {
     struct stream s;
     struct http_server *server;
@@ -37,6 +40,7 @@ struct http_conn {
     size_t cost;      /* of what is unfinished, as counted in the server */
     uint64_t swallow; /* bytes of a refused body that are still read and forgotten */
     enum http_wait wait;
+    uint8_t from_len, from[8]; /* http_from; FROM_UNKNOWN until asked */
     bool running, ready, secure, closing, linger, eof;
     bool listed;   /* among those that wait for a request */
     bool deferred; /* a request had to wait a turn for memory */

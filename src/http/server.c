@@ -61,6 +61,7 @@ static void accepted(struct listener *li, int fd, const struct address *peer) {
     c->s.call = http_conn_heard;
     c->s.name = d->cipher ? "https" : "http";
     c->secure = d->cipher != NULL;
+    c->from_len = FROM_UNKNOWN;
     if (!stream_start(&c->s, s->loop, fd, false, s->limits.kept, s->limits.out, &e)) {
         s->counts.refused++;
         mem_put(c, sizeof *c);

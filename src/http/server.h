@@ -96,10 +96,18 @@ void *http_arg(const struct http_exchange *x); /* of the route */
 /* A place for what the handler keeps about this exchange. */
 void **http_mine(struct http_exchange *x);
 enum http1_method http_method(const struct http_exchange *x);
+bool http_is_secure(const struct http_exchange *x);
+/* The other end, for limits: the 4 bytes of an IPv4 address, the first 8 of an IPv6 one (a house has so many), nothing on a
+ * Unix socket. Good as long as the exchange. */
+struct slice http_from(struct http_exchange *x);
+bool http_is_local(struct http_exchange *x); /* it came by a Unix socket */
 
 /* The body comes no faster than it can be used. */
 void http_pause(struct http_exchange *x);
 void http_resume(struct http_exchange *x);
+
+/* Who is at the other end of a Unix socket. */
+bool http_unix_peer(const struct http_exchange *x, struct unix_peer *peer, struct err *e);
 
 /* A whole answer; the exchange is over behind it. type may be empty. fields: further header lines, each ended by CR LF, of our
  * own making. */

@@ -7,6 +7,12 @@
 #define FRAMES_TURN 64    /* read at once from one peer: each may be told to thousands */
 #define SCRATCH     16384 /* bytes unmasked at a time; on the loop's stack, so that a peer at rest owns none */
 
+/* A handshake that is good; its exchange keeps it until the request is whole. */
+struct handshake {
+    uint8_t accept[WSHANDSHAKE_ACCEPT_LEN];
+    void *mine;
+};
+
 struct websocket_peer {
     struct http_upper upper;
     const struct websocket_door *door;
@@ -65,6 +71,10 @@ bool websocket_send_frame(struct websocket_peer *w, struct shared *frame) {
 
 size_t websocket_pending(const struct websocket_peer *w) {
     return stream_pending(&w->conn->s);
+}
+
+void websocket_owe_drained(struct websocket_peer *w) {
+    stream_owe_drained(&w->conn->s);
 }
 
 void *websocket_arg(const struct websocket_peer *w) {
@@ -206,6 +216,7 @@ static void heard(struct http_upper *u, enum stream_event event) {
     case STREAM_OPEN: break;
     case STREAM_DATA:
     case STREAM_DRAINED:
+        if (event == STREAM_DRAINED && !w->over && !w->closing && w->door->drained) w->door->drained(w);
         if (w->over)
             stream_eat(&w->conn->s, stream_data(&w->conn->s).len);
         else
@@ -260,28 +271,37 @@ static void begin(struct http_exchange *x, const struct http_request *r) {
             http_reply_error(x, &e);
         return;
     }
-    uint8_t accept[WSHANDSHAKE_ACCEPT_LEN];
-    wshandshake_accept(ask.key, accept);
-    struct shared *kept = shared_new(slice_of(accept, sizeof accept));
-    if (!kept) {
-        err_nomem(&e, "a WebSocket");
+    const struct websocket_door *door = http_arg(x);
+    struct handshake *kept = mem_get_zero(sizeof *kept);
+    bool good = kept ? !door->admit || door->admit(x, r, &kept->mine, &e) : err_nomem(&e, "a WebSocket");
+    if (!good) {
+        mem_put(kept, sizeof *kept);
         http_reply_error(x, &e);
         return;
     }
+    wshandshake_accept(ask.key, kept->accept);
     *http_mine(x) = kept;
+}
+
+static void drop_handshake(struct http_exchange *x) {
+    struct handshake *kept = *http_mine(x);
+    const struct websocket_door *door = http_arg(x);
+    if (!kept) return;
+    *http_mine(x) = NULL;
+    if (door->dropped) door->dropped(kept->mine);
+    mem_put(kept, sizeof *kept);
 }
 
 static void end(struct http_exchange *x, struct slice body) {
     (void)body;
-    struct shared *accept = *http_mine(x);
+    struct handshake *kept = *http_mine(x);
     const struct websocket_door *door = http_arg(x);
     struct http_conn *c = x->conn;
     struct http_server *s = c->server;
     struct websocket_peer *w = mem_get_zero(sizeof *w);
     struct err e = ERR_INIT;
-    *http_mine(x) = NULL;
     if (!w || s->stopping) {
-        shared_unref(accept);
+        drop_handshake(x);
         mem_put(w, sizeof *w);
         if (s->stopping)
             err_set(&e, ERR_CANCELLED, "the server ends");
@@ -295,8 +315,7 @@ static void end(struct http_exchange *x, struct slice body) {
     int len = snprintf((char *)text, sizeof text,
                        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                        "Sec-WebSocket-Accept: %.*s\r\n\r\n",
-                       (int)accept->len, (const char *)accept->bytes);
-    shared_unref(accept);
+                       (int)sizeof kept->accept, (const char *)kept->accept);
     w->upper = (struct http_upper){heard, stop};
     w->door = door;
     w->conn = c;
@@ -308,18 +327,18 @@ static void end(struct http_exchange *x, struct slice body) {
     buf_init(&w->message, LIMIT_HTTP_WS_MESSAGE);
     if (!stream_write(&c->s, slice_of(text, (size_t)len))) {
         mem_put(w, sizeof *w);
+        drop_handshake(x);
         http_abandon(x);
         return;
     }
+    w->mine = kept->mine;
+    mem_put(kept, sizeof *kept);
+    *http_mine(x) = NULL;
     http_become(x, &w->upper);
     w->heard_bytes = c->s.read_bytes;
     stream_deadline(&c->s, loop_now_ms(s->loop) + s->limits.ping_ms);
     if (door->open) door->open(w);
 }
 
-static void gone(struct http_exchange *x) {
-    shared_unref(*http_mine(x));
-    *http_mine(x) = NULL;
-}
-
-const struct http_handler websocket_begin_handler = {.name = "websocket", .begin = begin, .end = end, .gone = gone};
+const struct http_handler websocket_begin_handler = {
+    .name = "websocket", .begin = begin, .end = end, .gone = drop_handshake};

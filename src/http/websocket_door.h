@@ -15,7 +15,11 @@
 struct websocket_peer;
 
 struct websocket_door {
+    /* Optional: asked when the handshake is good. *mine is what websocket_mine will be. False: refused, e says why. */
+    bool (*admit)(struct http_exchange *x, const struct http_request *r, void **mine, struct err *e);
+    void (*dropped)(void *mine); /* what was admitted never became a WebSocket */
     void (*open)(struct websocket_peer *w);
+    void (*drained)(struct websocket_peer *w); /* behind websocket_owe_drained; may be NULL */
     void (*message)(struct websocket_peer *w, enum websocket_op op, struct slice data);
     void (*gone)(struct websocket_peer *w); /* always, once, behind open */
     void *arg;
@@ -30,6 +34,8 @@ bool websocket_send(struct websocket_peer *w, enum websocket_op op, struct slice
 /* A frame made once. NULL: no memory. */
 struct shared *websocket_frame(enum websocket_op op, struct slice data);
 bool websocket_send_frame(struct websocket_peer *w, struct shared *frame);
+/* `drained` comes once everything that waits is written. */
+void websocket_owe_drained(struct websocket_peer *w);
 /* Bytes that wait for the peer. */
 size_t websocket_pending(const struct websocket_peer *w);
 void websocket_close(struct websocket_peer *w, enum websocket_code code, struct slice reason);

@@ -52,6 +52,11 @@ int file_open_dir(const char *path, struct err *e) {
     return fd;
 }
 
+bool file_make_dir(const char *path, mode_t mode, struct err *e) {
+    return (!fault_next(FAULT_OPEN) && mkdir(path, mode) == 0) || errno == EEXIST ||
+           err_os(e, ERR_FILESYSTEM, errno, "making the directory %s", path);
+}
+
 int file_open(int dir, const char *name, int flags, mode_t mode, struct err *e) {
     if (!check_name(name, e)) return -1;
     flags |= O_CLOEXEC | (flags & O_PATH ? 0 : O_NONBLOCK); /* a pipe in the place of a file must not make us wait */
@@ -121,12 +126,13 @@ static bool read_to_end(int fd, size_t most, struct buf *out, struct err *e) {
     bool good = true;
     ssize_t n = 1;
     while (good && n > 0) {
-        uint8_t *at = buf_room(out, PIECE);
+        size_t left = most - (out->len - mark) + 1, piece = left < PIECE ? left : PIECE; /* one more than may be */
+        uint8_t *at = buf_room(out, piece);
         if (!at) {
             good = err_nomem(e, "a file");
             break;
         }
-        n = file_read_at(fd, at, PIECE, out->len - mark, e);
+        n = file_read_at(fd, at, piece, out->len - mark, e);
         good = n >= 0;
         if (n > 0) buf_wrote(out, (size_t)n);
         if (good && out->len - mark > most) good = err_limit(e, "file", most, most);

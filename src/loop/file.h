@@ -17,6 +17,8 @@
 
 /* A directory; path may be absolute here: it is where the operator said. -1 with the reason. */
 int file_open_dir(const char *path, struct err *e);
+/* Makes the folder (not those above it) unless it is there; path as for file_open_dir. */
+bool file_make_dir(const char *path, mode_t mode, struct err *e);
 /* Where standard input, output or error were closed at the start, nothing (/dev/null) takes their numbers, so that no other file
  * does. */
 void file_fill_standard(void);

@@ -304,6 +304,15 @@ bool stream_start(struct stream *s, struct loop *l, int fd, bool connecting, siz
     return false;
 }
 
+bool stream_peer(const struct stream *s, struct address *peer) {
+    *peer = (struct address){.len = sizeof peer->un};
+    return s->state != STREAM_OVER && getpeername(s->fd.fd, &peer->any, &peer->len) == 0;
+}
+
+bool stream_unix_peer(const struct stream *s, struct unix_peer *peer, struct err *e) {
+    return unix_peer(s->fd.fd, peer, e);
+}
+
 uint64_t stream_unheard(const struct stream *s) {
     int n = 0;
     return s->state < STREAM_DEAD && kernel_ioctl(s->fd.fd, TIOCOUTQ, &n) == 0 && n > 0 ? (uint64_t)n : 0;

@@ -26,6 +26,7 @@
 
 #include "base/buf.h"
 #include "base/shared.h"
+#include "loop/listen.h"
 #include "loop/loop.h"
 
 enum stream_event {
@@ -167,6 +168,9 @@ static inline void stream_owe_drained(struct stream *s) {
 
 /* Written bytes the peer has not acknowledged yet, where the kernel tells; a slow peer moves though nothing can be written. */
 uint64_t stream_unheard(const struct stream *s);
+/* Who is at the other end of the socket. */
+bool stream_peer(const struct stream *s, struct address *peer);
+bool stream_unix_peer(const struct stream *s, struct unix_peer *peer, struct err *e);
 
 void stream_close(struct stream *s);
 void stream_abort(struct stream *s);

@@ -26,7 +26,7 @@ enum caller_kind {
 #define CALLER_ANY   127u
 
 /* In which phase of its life. */
-enum { PHASE_INIT = 1, PHASE_SETUP = 2, PHASE_RUN = 4, PHASE_DIAGNOSTIC = 8 };
+enum { PHASE_INIT = 1, PHASE_SETUP = 2, PHASE_RUN = 4, PHASE_DIAGNOSTIC = 8, PHASE_EVER = 15 };
 
 enum method_effect {
     METHOD_READS,
@@ -36,6 +36,17 @@ enum method_effect {
 };
 const char *method_effect_name(enum method_effect effect); /* "reads", ... */
 
+#define METHOD_EVERYWHERE (~0u) /* of `where`: in every program */
+
+/* What the doors and the command line do with a method beside calling it. */
+enum {
+    METHOD_SYNC = 1,   /* the answer says which revision a reader must have to see what was done (X-Patch-Sequence) */
+    METHOD_LOGIN = 2,  /* its result's `session` becomes a cookie */
+    METHOD_LOGOUT = 4, /* the cookie is taken back */
+    METHOD_NO_COMMAND = 8, /* programs call it, no command of its own */
+};
+
+/* Tables of rows end with one without a name. */
 struct method {
     const char *name;           /* "server.set-hostname": words of small letters, digits and dashes between dots */
     const char *about;          /* one sentence */
@@ -45,6 +56,7 @@ struct method {
     unsigned where;             /* bits of the programs that have it; which is which, main knows */
     unsigned phases;            /* PHASE_* */
     enum method_effect effect;
+    unsigned flags;      /* METHOD_SYNC, ... */
     bool at_once;        /* the answer does not wait until what was changed is durable */
     uint32_t most_ms;    /* how long an answer may take that is not given at once; 0: LIMIT_RPC_MS */
     const char *aliases; /* other names, separated by spaces; may be NULL */

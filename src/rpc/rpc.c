@@ -22,6 +22,10 @@ struct rpc {
     size_t name_n, name_cap;
     struct rpc_call *calls; /* open ones */
     struct rpc_counts counts;
+    struct {
+        const void *room;
+        void *own;
+    } owns[RPC_OWNS];
 #ifdef STARTBOX_TEST
     void (*heard)(void *arg, const struct method *m, const struct val *params, const struct val *result);
     void *heard_arg;
@@ -112,9 +116,32 @@ void rpc_free(struct rpc *r) {
 void rpc_phase(struct rpc *r, unsigned phase) {
     r->phase = phase;
 }
+unsigned rpc_phase_now(const struct rpc *r) {
+    return r->phase;
+}
 struct state *rpc_state(const struct rpc *r) {
     return r->config.state;
 }
+void rpc_set_state(struct rpc *r, struct state *s) {
+    r->config.state = s;
+}
+struct feeds *rpc_feeds(const struct rpc *r) {
+    return r->config.feeds;
+}
+
+void rpc_set_own(struct rpc *r, const void *room, void *own) {
+    size_t i = 0;
+    while (r->owns[i].room && r->owns[i].room != room) must(++i < RPC_OWNS);
+    r->owns[i].room = room;
+    r->owns[i].own = own;
+}
+
+void *rpc_own(const struct rpc *r, const void *room) {
+    for (size_t i = 0; i < RPC_OWNS && r->owns[i].room; i++)
+        if (r->owns[i].room == room) return r->owns[i].own;
+    return NULL;
+}
+
 struct loop *rpc_loop(const struct rpc *r) {
     return r->config.loop;
 }
@@ -170,6 +197,8 @@ static void end(struct rpc_call *c, const struct err *why) {
     if (!why && c->rpc->heard) c->rpc->heard(c->rpc->heard_arg, c->method, &params, &result);
 #endif
     val_unref(&params);
+    const struct state *s = c->rpc->config.state;
+    if (why) c->shown = s ? state_shown_settled(s) : 0;
     c->done(c, &result, why ? 0 : revision, why);
     val_unref(&result); /* what was not taken; the call may be gone */
 }
@@ -192,6 +221,7 @@ void rpc_give(struct rpc_call *c, struct val result) {
     struct state *s = c->rpc->config.state;
     bool waits = s && c->method->effect != METHOD_READS && !c->method->at_once;
     c->revision = s ? state_revision(s) : 0;
+    c->shown = s ? state_shown(s) : 0;
     if (!waits || c->revision <= state_settled(s)) {
         end(c, NULL);
         return;
@@ -265,7 +295,7 @@ void rpc_start(struct rpc *r, struct rpc_call *c, struct slice method, const str
     struct err e = ERR_INIT;
     c->rpc = r;
     c->params = c->result = val_none;
-    c->revision = 0;
+    c->revision = c->shown = 0;
     c->drop = NULL;
     c->open = c->answered = false;
     c->over = NULL;

@@ -19,8 +19,9 @@
 struct rpc_caller {
     enum caller_kind kind;
     struct slice name; /* of the session, the key, the service, ...; empty for nobody and local */
-    struct slice from; /* the other end's address, for logs and limits */
-    const void *extra; /* what the way in knows more; for rows that say so */
+    struct slice
+        from; /* the other end's address, for logs and limits: an IPv6 one by its /64; empty: on the box itself */
+    struct slice agent; /* what the other end calls itself; may be empty */
 };
 
 struct rpc;
@@ -30,6 +31,9 @@ struct rpc_call {
      * newest that the answer tells of; 0: none. The call is over, and may be used again or freed. */
     void (*done)(struct rpc_call *c, struct val *result, uint64_t revision, const struct err *why);
     const struct rpc_caller *caller;
+    /* In done: a revision that every reader of the tree hears of (it touches what they see), the newest one that the answer, or the
+     * refusal, may rest on. */
+    uint64_t shown;
 
     /* for handlers */
     const struct method *method;
@@ -52,6 +56,7 @@ struct rpc_call {
 struct rpc_config {
     struct loop *loop;
     struct state *state; /* NULL: nothing is changed */
+    struct feeds *feeds; /* NULL: no row begins one */
     unsigned where;      /* this program's bit: rows that live elsewhere are left out */
     const struct method *const *rows;
     size_t row_n;
@@ -62,7 +67,15 @@ struct rpc *rpc_new(const struct rpc_config *config, struct err *e);
 /* Calls that are open are dropped, without an answer. */
 void rpc_free(struct rpc *r);
 void rpc_phase(struct rpc *r, unsigned phase); /* PHASE_*: rows of other phases are not there; at first PHASE_RUN */
+unsigned rpc_phase_now(const struct rpc *r);
 struct state *rpc_state(const struct rpc *r);
+/* It came later, or is gone (NULL). No call may be waiting until something is settled. */
+void rpc_set_state(struct rpc *r, struct state *s);
+struct feeds *rpc_feeds(const struct rpc *r);
+/* What a room keeps for its handlers, under an address of its own. Set once each, before anything is called. */
+#define RPC_OWNS 16
+void rpc_set_own(struct rpc *r, const void *room, void *own);
+void *rpc_own(const struct rpc *r, const void *room); /* NULL: not set */
 struct loop *rpc_loop(const struct rpc *r);
 
 /* By name or alias; NULL: there is none in this phase. */

@@ -122,6 +122,7 @@ static void settle(struct state *s, uint64_t revision, const struct val *root) {
     if (s->open_at == s->open_n) s->open_at = s->open_n = 0;
     set_root(s, &s->settled_root, root);
     s->settled = revision;
+    if (s->shown <= revision) s->shown_settled = s->shown;
     watchers_now(s->watchers, &s->settled_root);
     loop_task_queue(s->loop, &s->answer_task, LOOP_ANSWER);
 }
@@ -161,6 +162,7 @@ void state_roll_back(struct state *s, const struct err *why) {
     set_root(s, &s->root, &s->settled_root);
     s->taken_back[s->taken_back_n++ % STATE_TAKEN_BACK] = (struct state_taken_back){s->settled + 1, s->given};
     s->revision = s->settled;
+    s->shown = s->shown_settled;
     while (s->holds.prev != &s->holds && s->holds.prev->revision > s->settled) {
         struct state_hold *h = s->holds.prev;
         ring_remove(h);
@@ -364,6 +366,15 @@ uint64_t state_revision(const struct state *s) {
 }
 uint64_t state_settled(const struct state *s) {
     return s->settled;
+}
+uint64_t state_owner(const struct state *s, const char *owner) {
+    return plan_owner(s->plan, owner);
+}
+uint64_t state_shown(const struct state *s) {
+    return s->shown;
+}
+uint64_t state_shown_settled(const struct state *s) {
+    return s->shown_settled;
 }
 const struct val *state_settled_root(const struct state *s) {
     return &s->settled_root;

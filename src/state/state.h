@@ -75,6 +75,10 @@ uint64_t state_revision(const struct state *s);
 /* The newest settled revision, and its root. */
 uint64_t state_settled(const struct state *s);
 const struct val *state_settled_root(const struct state *s);
+/* The newest revision that changed what readers outside may see, and the newest such one known to be settled. 0: none since the
+ * start. Who watches from the root of what is public hears of each. */
+uint64_t state_shown(const struct state *s);
+uint64_t state_shown_settled(const struct state *s);
 /* What a reader outside may see at a pointer of the settled tree: without private things. VAL_NONE: nothing there (e). */
 struct val state_show(const struct state *s, struct slice pointer, struct err *e);
 
@@ -97,7 +101,9 @@ struct state_txn {
     uint32_t touched_end[STATE_TOUCHED];
 };
 
-/* A transaction that may change what belongs to these owners (plan_owner). */
+/* The bit of an owner in this state's plan. */
+uint64_t state_owner(const struct state *s, const char *owner);
+/* A transaction that may change what belongs to these owners. */
 bool state_begin(struct state *s, struct state_txn *t, uint64_t owners, struct err *e);
 /* Inside it: what stands there now; &val_none when nothing does. Lives until the next change. */
 const struct val *txn_get(struct state_txn *t, struct slice pointer);

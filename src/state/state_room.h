@@ -48,8 +48,9 @@ struct state {
     /* versions: the current one, the one of the batch on its way, the settled one */
     struct val root, flight_root, settled_root;
     uint64_t revision, flight_revision, settled;
-    uint64_t opened; /* revision the start settled at: journalled, or led here by a migration */
-    uint64_t given;  /* the last number given out: none is given twice in one life */
+    uint64_t shown, shown_settled; /* that readers hear of */
+    uint64_t opened;               /* revision the start settled at: journalled, or led here by a migration */
+    uint64_t given;                /* the last number given out: none is given twice in one life */
     struct state_open_revision *open;
     size_t open_at, open_n, open_cap; /* [open_at, open_n) are waiting */
     struct loop_task commit_task, answer_task, tell_task;

@@ -278,6 +278,13 @@ static bool make_room(struct state *s, struct err *e) {
     return true;
 }
 
+/* Whether any of it is seen outside. What is visible stays so when what is private in it is taken out. */
+static bool is_shown(const struct state *s, const struct val *patch) {
+    for (struct val_iter it = val_iter(patch); val_next(&it);)
+        if (!(plan_attrs(s->plan, val_as_text(val_get(it.value, LIT("path")))) & PLAN_PRIVATE)) return true;
+    return false;
+}
+
 /* A revision's own things: it fits, it is in the journal, it has a number. Takes neither; *patch is VAL_NONE when it was taken. */
 static bool enter(struct state *s, const struct val *root, struct val *patch, struct err *e) {
     struct val journalled = val_none;
@@ -293,7 +300,9 @@ static bool enter(struct state *s, const struct val *root, struct val *patch, st
     }
     val_unref(&journalled);
     if (!good) return false;
+    bool shown = is_shown(s, patch);
     s->open[s->open_n++] = (struct state_open_revision){.id = ++s->given, .patch = *patch};
+    if (shown) s->shown = s->given;
     *patch = val_none;
     s->revision = s->given;
     s->counts.commits++;

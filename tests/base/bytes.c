@@ -362,6 +362,20 @@ static int64_t fixed(void *arg) {
     return *(int64_t *)arg;
 }
 
+TEST(base32_is_that_of_rfc_4648_without_padding) {
+    static const char *const plain[] = {"", "f", "fo", "foo", "foob", "fooba", "foobar"};
+    static const char *const coded[] = {"", "MY", "MZXQ", "MZXW6", "MZXW6YQ", "MZXW6YTB", "MZXW6YTBOI"};
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        char out[BASE32_LEN(6)];
+        struct slice s = slice_str(plain[i]);
+        size_t n = base32_put(out, BASE32_UPPER, s);
+        CHECK_INT(n, BASE32_LEN(s.len));
+        CHECK_TEXT(slice_of(out, n), slice_str(coded[i]));
+        n = base32_put(out, BASE32_LOWER, s);
+        CHECK(slice_eq_nocase(slice_of(out, n), slice_str(coded[i])) && (!n || (out[0] >= 'a' && out[0] <= 'z')));
+    }
+}
+
 TEST(clock_and_randomness_can_be_turned) {
     int64_t now = 5000123;
     struct clock_source source = {fixed, fixed, &now};
@@ -390,4 +404,5 @@ TAP_MAIN(T(slices_are_cut_compared_and_trimmed), T(characters_are_ascii_whatever
          T(a_failed_allocation_is_an_error_of_that_call), T(a_cursor_never_leaves_its_bytes),
          T(an_arena_gives_aligned_blocks_up_to_its_maximum), T(numbers_are_read_strictly),
          T(doubles_print_short_and_read_back_the_same), T(doubles_are_read_by_the_grammar_of_json),
-         T(every_half_float_survives), T(hex_and_base64_go_both_ways), T(clock_and_randomness_can_be_turned))
+         T(every_half_float_survives), T(hex_and_base64_go_both_ways), T(base32_is_that_of_rfc_4648_without_padding),
+         T(clock_and_randomness_can_be_turned))

@@ -444,8 +444,57 @@ TEST(content_range_goes_both_ways) {
     buf_release(&b);
 }
 
-TAP_MAIN(T(forms_are_read_as_browsers_write_them), T(forms_are_written_and_read_back),
-         T(cookies_are_read_as_browsers_send_them), T(cookies_are_written_strictly_and_read_back),
-         T(set_cookie_is_read_by_the_forgiving_rules), T(dates_are_written_and_read_back),
-         T(the_three_forms_of_dates_are_read_exactly), T(two_digit_years_are_at_most_fifty_years_ahead),
-         T(cookie_dates_are_forgiven_much), T(ranges_are_held_against_the_length), T(content_range_goes_both_ways))
+TEST(times_of_rfc_3339_go_both_ways) {
+    static const struct {
+        const char *text;
+        int64_t ms;
+        bool same; /* written just so */
+    } good[] = {
+        {"1970-01-01T00:00:00.000Z", 0, true},
+        {"1985-04-12T23:20:50.520Z", 482196050520, true}, /* RFC 3339 5.8, with one digit more */
+        {"1985-04-12T23:20:50.52Z", 482196050520, false},
+        {"1996-12-19T16:39:57-08:00", 851042397000, false},
+        {"1990-12-31T23:59:60Z", 662688000000, false}, /* a leap second is the one behind it */
+        {"1990-12-31T15:59:60-08:00", 662688000000, false},
+        {"1937-01-01T12:00:27.87+00:20", -1041337172130, false},
+        {"2024-02-29t00:00:00z", 1709164800000, false},
+        {"0000-01-01T00:00:00.000Z", -62167219200000, true},
+        {"9999-12-31T23:59:59.999Z", 253402300799999, true},
+        {"2026-03-01T08:15:30.123456789Z", 1772352930123, false},
+    };
+    static const char *const bad[] = {"",
+                                      "2026-03-01",
+                                      "2026-03-01T08:15:30",
+                                      "2026-03-01 08:15:30Z",
+                                      "2026-02-29T08:15:30Z",
+                                      "2026-13-01T08:15:30Z",
+                                      "2026-03-01T24:15:30Z",
+                                      "2026-03-01T08:15:61Z",
+                                      "2026-03-01T08:15:30.Z",
+                                      "2026-03-01T08:15:30+0100",
+                                      "2026-03-01T08:15:30+24:00",
+                                      "2026-03-01T08:15:30ZZ",
+                                      "2026-3-01T08:15:30Z",
+                                      "2026-03-01T08:15Z"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        int64_t ms = 1;
+        uint8_t out[DATE_ISO_LEN];
+        CHECK(date_read_iso(tap_guarded(slice_str(good[i].text)), &ms));
+        CHECK_INT(ms, good[i].ms);
+        CHECK(date_write_iso(good[i].ms, out));
+        if (good[i].same) CHECK_TEXT(slice_of(out, sizeof out), slice_str(good[i].text));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int64_t ms = 7;
+        CHECK(!date_read_iso(tap_guarded(slice_str(bad[i])), &ms) && ms == 7);
+    }
+    uint8_t out[DATE_ISO_LEN];
+    CHECK(!date_write_iso(253402300800000, out) && !date_write_iso(-62167219200001, out));
+}
+
+TAP_MAIN(T(times_of_rfc_3339_go_both_ways), T(forms_are_read_as_browsers_write_them),
+         T(forms_are_written_and_read_back), T(cookies_are_read_as_browsers_send_them),
+         T(cookies_are_written_strictly_and_read_back), T(set_cookie_is_read_by_the_forgiving_rules),
+         T(dates_are_written_and_read_back), T(the_three_forms_of_dates_are_read_exactly),
+         T(two_digit_years_are_at_most_fifty_years_ahead), T(cookie_dates_are_forgiven_much),
+         T(ranges_are_held_against_the_length), T(content_range_goes_both_ways))

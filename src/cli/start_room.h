@@ -1,0 +1,56 @@
+/* start_room.h - what the files of start-cli share. */
+#ifndef CLI_START_ROOM_H
+#define CLI_START_ROOM_H
+
+#include "cli/line.h"
+#include "cli/start.h"
+
+#include <stdio.h>
+
+enum show_form { SHOW_AUTO, SHOW_TABLE, SHOW_JSON, SHOW_PRETTY, SHOW_YAML };
+
+struct start {
+    const struct method *const *rows;
+    size_t row_n;
+    /* options that stand before or behind the command */
+    const char *run, *host, *cacert;
+    enum show_form form;
+    bool help, follow;
+    /* the words that are not such options */
+    const char **words;
+    size_t word_n;
+};
+
+/* --- start_args.c --- */
+
+/* The row that the first words name, and how many they are; NULL: none (then *used words are a group, perhaps 0). */
+const struct method *start_find(const struct start *s, size_t *used);
+/* What stands behind them, as parameters. */
+bool start_params(const struct start *s, const struct method *m, size_t used, struct val *params, struct err *e);
+/* "pointerName" as a flag: "pointer-name". */
+void start_flag(const char *name, char *out, size_t len);
+bool start_is_word(const struct method *m, const char *field);
+
+/* --- start_show.c --- */
+
+bool start_show(const struct val *v, enum show_form form, struct err *e);
+bool start_form(const char *word, enum show_form *form);
+
+/* --- start_help.c --- */
+
+void start_help(const struct start *s, FILE *out);
+void start_help_group(const struct start *s, size_t used, FILE *out);
+void start_help_method(const struct method *m, FILE *out);
+int start_completion(const struct start *s, const char *shell);
+
+/* --- start_ways.c: what is more than one call --- */
+
+struct start_way {
+    const char *method; /* whose command it is */
+    bool (*run)(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e);
+};
+const struct start_way *start_way(const struct method *m);
+/* Where a host's cookie is kept; NULL when there is none. */
+const char *start_cookie(const struct start *s, char *out, size_t len);
+
+#endif

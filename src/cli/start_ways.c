@@ -1,0 +1,137 @@
+/* start_ways.c - commands that are more than one call: login, which keeps a cookie; logs and the tree, which go on. */
+#include "base/limits.h"
+#include "base/mem.h"
+#include "cli/start_room.h"
+#include "loop/file.h"
+#include "protocols/json.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- cookies of hosts: ~/.config/startbox/cookies.json, {"https://box.local": "token"} --- */
+
+#define COOKIES_MOST 65536
+
+static bool cookie_folder(char *out, size_t len) {
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    int n = config && config[0] ? snprintf(out, len, "%s", config) : home ? snprintf(out, len, "%s/.config", home) : -1;
+    return n > 0 && (size_t)n + 32 < len;
+}
+
+static struct val read_cookies(const char *folder) {
+    static const struct json_limits limits = {.bytes = COOKIES_MOST, .depth = 4};
+    char path[400];
+    struct buf text;
+    struct val v = val_none;
+    snprintf(path, sizeof path, "%s/startbox/cookies.json", folder);
+    buf_init(&text, COOKIES_MOST + 1);
+    if (!file_read_path(path, COOKIES_MOST, &text, NULL) || !json_parse(buf_slice(&text), &limits, &v, NULL) ||
+        val_kind(&v) != VAL_MAP) {
+        val_unref(&v);
+        v = val_empty_map();
+    }
+    buf_release(&text);
+    return v;
+}
+
+const char *start_cookie(const struct start *s, char *out, size_t len) {
+    char folder[360];
+    if (!s->host || !cookie_folder(folder, sizeof folder)) return NULL;
+    struct val all = read_cookies(folder);
+    struct slice token = val_as_text(val_get(&all, slice_str(s->host)));
+    bool good = token.len && token.len < len - 16;
+    if (good) snprintf(out, len, "session=%.*s", (int)token.len, (const char *)token.ptr);
+    val_unref(&all);
+    return good ? out : NULL;
+}
+
+/* token empty: forgets it. */
+static bool keep_cookie(const struct start *s, struct slice token, struct err *e) {
+    char folder[360], path[400];
+    struct buf text;
+    if (!cookie_folder(folder, sizeof folder))
+        return err_set(e, ERR_FILESYSTEM, "there is no HOME to keep a session in");
+    snprintf(path, sizeof path, "%s/startbox", folder);
+    if (!file_make_dir(folder, 0700, e) || !file_make_dir(path, 0700, e)) return false;
+    int dir = file_open_dir(path, e);
+    if (dir < 0) return false;
+    struct val all = read_cookies(folder), key = val_of_str(s->host);
+    bool good = token.len ? val_set(&all, val_ref(&key), val_of_text(token)) : val_del(&all, &key);
+    buf_init(&text, COOKIES_MOST);
+    good = good && json_write(&text, &all, JSON_INDENTED, e) &&
+           file_replace(dir, "cookies.json", buf_slice(&text), 0600, e);
+    close(dir);
+    buf_release(&text);
+    val_unref(&key);
+    val_unref(&all);
+    return good;
+}
+
+static bool log_in(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e) {
+    struct val result = val_none;
+    if (!line_call(l, m->name, params, &result, e)) return false;
+    bool good =
+        s->host ? keep_cookie(s, val_as_text(val_get(&result, LIT("session"))), e) : start_show(&result, s->form, e);
+    val_unref(&result);
+    return good;
+}
+
+static bool log_out(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e) {
+    struct val result = val_none;
+    if (!line_call(l, m->name, params, &result, e)) return false;
+    val_unref(&result);
+    return !s->host || keep_cookie(s, slice_of(NULL, 0), e);
+}
+
+/* --- what goes on --- */
+
+struct follow {
+    const struct start *s;
+    struct err err;
+};
+
+static bool show_message(void *arg, struct slice text) {
+    static const struct json_limits limits = {.bytes = (size_t)256 << 20, .depth = LIMIT_VAL_DEPTH};
+    struct follow *f = arg;
+    struct val v = val_none;
+    if (!json_parse(text, &limits, &v, &f->err)) return false;
+    enum show_form form = f->s->form;
+    if (form == SHOW_AUTO) form = SHOW_JSON; /* one line a message */
+    struct slice at = val_as_text(val_get(&v, LIT("timestamp"))), what = val_as_text(val_get(&v, LIT("message")));
+    bool good = true;
+    if (at.len && f->s->form == SHOW_AUTO) {
+        printf("%.*s  %.*s\n", (int)at.len, (const char *)at.ptr, (int)what.len, (const char *)what.ptr);
+        good = !fflush(stdout) || err_set(&f->err, ERR_FILESYSTEM, "standard output takes no more");
+    } else
+        good = start_show(&v, form, &f->err);
+    val_unref(&v);
+    return good;
+}
+
+static bool follow(struct start *s, struct line *l, struct slice guid, struct err *e) {
+    struct follow f = {.s = s, .err = ERR_INIT};
+    if (!line_feed(l, guid, show_message, &f, e)) return false;
+    if (f.err.code == ERR_NONE) return true;
+    if (e) *e = f.err;
+    return false;
+}
+
+static bool watch_tree(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e) {
+    struct val result = val_none;
+    if (!line_call(l, m->name, params, &result, e)) return false;
+    const struct val *dump = val_get(&result, LIT("dump"));
+    struct val guid = val_ref(val_get(&result, LIT("guid")));
+    bool good = val_is_null(dump) || start_show(dump, s->form == SHOW_AUTO ? SHOW_JSON : s->form, e);
+    good = good && follow(s, l, val_as_text(&guid), e);
+    val_unref(&guid);
+    val_unref(&result);
+    return good;
+}
+
+static const struct start_way ways[] = {{"auth.login", log_in}, {"auth.logout", log_out}, {"db.subscribe", watch_tree}};
+
+const struct start_way *start_way(const struct method *m) {
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        if (!strcmp(m->name, ways[i].method)) return &ways[i];
+    return NULL;
+}

@@ -1,0 +1,273 @@
+/* daemon.c - the reactor of the daemon: its rooms made, its phases, its end. See startd.h. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "startd/room.h"
+#include "state/recover.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define SPARE_FILES 64 /* descriptors kept for other things than connections */
+
+/* --- phases --- */
+
+void daemon_fail(struct daemon *d, const struct err *e) {
+    log_warn("startd: %s", e->text);
+    loop_stop(d->loop, err_exit(e->code)); /* of the first reactor that is the end (docs/warden.md) */
+}
+
+/* Whether all that was begun stands, and which phase that makes. */
+void daemon_look(struct daemon *d) {
+    if (d->ending || d->listening <= d->options->door_n || rpc_phase_now(d->rpc) == PHASE_INIT) return;
+    if (d->ready) return;
+    d->ready = true;
+    log_note("ready after %.1f ms", (double)(clock_mono_us() - d->options->began_us) / 1000);
+    doors_ready(d);
+}
+
+static void enter_trouble(struct daemon *d, const struct err *why) {
+    d->trouble = *why;
+    log_warn("the box is in trouble: %s", why->text);
+    rpc_phase(d->rpc, PHASE_DIAGNOSTIC);
+    rpc_set_state(d->rpc, NULL);
+    daemon_look(d);
+}
+
+static void state_stands(struct daemon *d) {
+    struct err e = ERR_INIT;
+    if (d->state_stood) return;
+    d->state_stood = true;
+    rpc_set_state(d->rpc, d->state);
+    if (!system_state_up(d->system, &e)) {
+        enter_trouble(d, &e);
+        return;
+    }
+    auth_state_up(d->auth);
+    bool owned = auth_has_password(d->auth);
+    rpc_phase(d->rpc, owned ? PHASE_RUN : PHASE_SETUP);
+    if (!owned && system_claim(d->system)[0])
+        log_warn("the box waits for its owner; claim code: %s", system_claim(d->system));
+    daemon_look(d);
+}
+
+static void state_changed(struct state *s, enum state_mode mode, const struct err *why) {
+    struct daemon *d = state_arg(s);
+    switch (mode) {
+    case STATE_UP: state_stands(d); return;
+    case STATE_FAILED: enter_trouble(d, why); return;
+    case STATE_CLOSED:
+        if (why) log_warn("the state: %s", why->text);
+        loop_stop(d->loop, 0);
+        return;
+    case STATE_READ_ONLY: /* state.c has said it */
+    case STATE_OPENING:
+    case STATE_AWAY: return;
+    }
+}
+
+static void state_found(struct state *s, const struct recover_result *r) {
+    (void)s;
+    for (unsigned i = 0; i < r->finding_n; i++)
+        if (r->findings[i].grade != RECOVER_NOTE) log_warn("the state: %s", r->findings[i].text);
+}
+
+/* --- the end --- */
+
+static void close_state(struct daemon *d) {
+    if (d->state && d->state_stood && state_mode(d->state) != STATE_FAILED) {
+        auth_end(d->auth);
+        state_close(d->state);
+    } else
+        loop_stop(d->loop, 0);
+}
+
+static void server_stopped(void *arg) {
+    struct daemon *d = arg;
+    doors_unready(d, close_state);
+}
+
+static void begin_end(struct daemon *d) {
+    struct err why = ERR_INIT;
+    if (d->ending) return;
+    d->ending = true;
+    err_set(&why, ERR_CANCELLED, "the daemon ends");
+    feeds_end_all(d->feeds, &why);
+    http_server_stop(d->server, 0, server_stopped, d);
+}
+
+static void asked(struct call *c, struct call_answer *a) {
+    (void)c;
+    if (a->err.code != ERR_NONE) log_warn("%s", a->err.text);
+}
+
+static void end_asked(void *arg, bool again, struct slice reason) {
+    struct daemon *d = arg;
+    struct err e = ERR_INIT;
+    log_note("the daemon %s: %s", again ? "begins again" : "ends", reason.len ? log_text(reason) : "it was asked to");
+    if (!again)
+        begin_end(d);
+    else if (!call_is_open(&d->ask) && !call_start(&d->ask, &d->warden, "restart", val_empty_map(), NULL, 0, 0, &e))
+        log_warn("not begun anew: %s", e.text);
+}
+
+static void noticed(struct port *p, struct slice name, const struct val *value, struct link_frame *frame) {
+    struct daemon *d = LOOP_OWNER(struct daemon, warden, p);
+    struct err e = ERR_INIT;
+    if (slice_eq(name, LIT("end")))
+        begin_end(d);
+    else if (slice_eq(name, LIT("hand")) && val_is_text(val_get(value, LIT("hand")), LIT("disk"))) {
+        port_stop(&d->disk);
+        if (!port_start(&d->disk, d->loop, link_frame_take_fd(frame, 0), &e)) {
+            daemon_fail(d, &e);
+            return;
+        }
+        if (d->files) http_files_restart(d->files);
+        if (d->state) state_new_disk(d->state);
+    }
+}
+
+static void warden_gone(struct port *p) {
+    loop_stop(LOOP_OWNER(struct daemon, warden, p)->loop, 1);
+}
+
+/* --- the beginning --- */
+
+static void tell_facts(void *arg, struct system_facts *out) {
+    const struct daemon *d = arg;
+    *out = (struct system_facts){.clients = http_server_counts(d->server).open,
+                                 .watchers = (unsigned)feeds_count(d->feeds),
+                                 .trouble = d->trouble.code == ERR_NONE ? NULL : d->trouble.text,
+                                 .trouble_code = err_rpc(d->trouble.code)};
+}
+
+static void set_up(void *arg) {
+    struct daemon *d = arg;
+    rpc_phase(d->rpc, PHASE_RUN);
+    doors_ready(d); /* the claim code is worth nothing any more */
+}
+
+/* As many connections as there are descriptors for them. */
+static unsigned find_connections(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
+    rlim_t room = files.rlim_cur > 2 * SPARE_FILES ? files.rlim_cur - SPARE_FILES : SPARE_FILES;
+    return room < LIMIT_HTTP_CONNECTIONS ? (unsigned)room : LIMIT_HTTP_CONNECTIONS;
+}
+
+static struct http_limits find_limits(void) {
+    struct http_limits l = http_limits;
+    l.connections = find_connections();
+#ifdef STARTBOX_TEST
+    l.end_ms = 2000;
+#endif
+    return l;
+}
+
+static bool make_rooms(struct daemon *d, struct err *e) {
+    const struct method *rows[STARTD_ROWS];
+    size_t n = startd_rows(rows);
+    if (!(d->feeds = feeds_new(d->loop, e))) return false;
+    const struct rpc_config rpc = {.loop = d->loop, .feeds = d->feeds, .where = IN_STARTD, .rows = rows, .row_n = n};
+    if (!(d->rpc = rpc_new(&rpc, e))) return false;
+    rpc_phase(d->rpc, PHASE_INIT);
+    const struct auth_config auth = {
+        .loop = d->loop, .rpc = d->rpc, .warden = &d->warden, .envelope = &d->envelope, .local_uid = d->options->uid};
+    const struct system_config system = {.loop = d->loop,
+                                         .rpc = d->rpc,
+                                         .warden = &d->warden,
+                                         .disk = &d->disk,
+                                         .facts = tell_facts,
+                                         .end = end_asked,
+                                         .set_up = set_up,
+                                         .envelope = &d->envelope,
+                                         .claims = !d->options->no_claim,
+                                         .arg = d};
+    return (d->auth = auth_new(&auth, e)) && (d->system = system_new(&system, e)) && (d->plan = startd_plan(e));
+}
+
+static bool open_state(struct daemon *d, struct err *e) {
+    const struct state_config config = {.loop = d->loop,
+                                        .disk = &d->disk,
+                                        .root = "data",
+                                        .folder = "state",
+                                        .plan = d->plan,
+                                        .changed = state_changed,
+                                        .found = state_found,
+                                        .arg = d};
+    return (d->state = state_new(&config, e)) != NULL;
+}
+
+static bool open_all(struct daemon *d, const struct warden_birth *birth, struct err *e) {
+    const struct http_limits limits = find_limits();
+    if (!(d->loop = loop_new(e))) return false;
+    d->warden.notice = noticed;
+    d->warden.gone = warden_gone;
+    d->warden.name = "warden";
+    d->disk.name = "disk";
+    d->ask.done = asked;
+    if (!port_start(&d->warden, d->loop, birth->warden_fd, e) || !port_start(&d->disk, d->loop, birth->disk_fd, e))
+        return false;
+    if (!make_rooms(d, e) || !doors_make(d, &limits, e)) return false;
+    struct jail_report report = {0};
+    if (!jail_enter(&birth->jail, &report, e)) return false;
+    if (birth->round == 0)
+        log_note("sealed: seccomp %s, landlock %s, uid %u", report.seccomp ? "on" : "off",
+                 report.landlock ? "on" : "off", (unsigned)getuid());
+    else
+        log_warn("begun again, since the last one ended: %s", birth->last);
+    return open_state(d, e) && doors_listen(d, e);
+}
+
+/* All is given back, so that a sanitizer has the last word. */
+static void close_all(struct daemon *d) {
+    if (d->server) {
+        http_server_abort(d->server);
+        loop_turn(d->loop, 0);
+        http_server_free(d->server);
+    }
+    rpc_door_release(&d->rpc_door);
+    for (unsigned i = 0; i <= DOORS_MOST; i++) {
+        call_cancel(&d->listens[i].call);
+        val_unref(&d->listens[i].address);
+    }
+    call_cancel(&d->files_call);
+    call_cancel(&d->ask);
+    rpc_free(d->rpc);
+    feeds_free(d->feeds);
+    auth_free(d->auth);
+    envelope_wipe(&d->envelope);
+    system_free(d->system);
+    http_files_free(d->files);
+    state_free(d->state);
+    plan_free(d->plan);
+    port_stop(&d->disk);
+    port_stop(&d->warden);
+    if (d->loop) {
+        loop_turn(d->loop, 0);
+        loop_free(d->loop);
+    }
+}
+
+int daemon_run(const struct warden_birth *birth, void *options) {
+    struct daemon *d = mem_get_zero(sizeof *d);
+    struct err e = ERR_INIT;
+    int code = 1;
+    if (!d) return 71;
+    d->options = options;
+    d->trouble = (struct err)ERR_INIT;
+    if (open_all(d, birth, &e))
+        code = loop_run(d->loop);
+    else {
+        log_warn("startd: %s", e.text);
+        code = birth->round == 0 ? err_exit(e.code) : 1;
+    }
+    close_all(d);
+    mem_put(d, sizeof *d);
+    return code;
+}

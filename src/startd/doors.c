@@ -1,0 +1,213 @@
+/* doors.c - what the daemon listens on, what stands behind it, and the files of the run directory that tell of it. */
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "protocols/json.h"
+#include "startd/room.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* --- pages --- */
+
+static const char page[] =
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+    "content=\"width=device-width\"><title>startbox</title>\n"
+    "<h1>startbox</h1>\n<p>This box is up. Its web page is not built in yet: use <code>start-cli</code>, or give the "
+    "daemon a page with <code>--web DIR</code>.</p>\n";
+static const char waiting_page[] =
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"1\">"
+    "<title>startbox</title>\n<h1>Loading</h1>\n<p>The box is starting.</p>\n";
+
+static void show_page(struct http_exchange *x, const struct http_request *r) {
+    struct daemon *d = http_arg(x);
+    (void)r;
+    bool waits = rpc_phase_now(d->rpc) == PHASE_INIT;
+    http_reply(x, 200, LIT("text/html; charset=utf-8"),
+               LIT("Cache-Control: no-cache\r\nContent-Security-Policy: default-src 'self'\r\n"
+                   "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"),
+               slice_str(waits ? waiting_page : page));
+}
+static const struct http_handler page_handler = {.name = "page", .begin = show_page};
+
+static void show_health(struct http_exchange *x, const struct http_request *r) {
+    struct daemon *d = http_arg(x);
+    (void)r;
+    switch (rpc_phase_now(d->rpc)) {
+    case PHASE_RUN:
+    case PHASE_SETUP: http_reply(x, 200, LIT("text/plain"), LIT(""), LIT("ok\n")); return;
+    case PHASE_INIT: http_reply(x, 503, LIT("text/plain"), LIT("Retry-After: 1\r\n"), LIT("starting\n")); return;
+    default: http_reply(x, 503, LIT("text/plain"), LIT(""), LIT("in trouble\n")); return;
+    }
+}
+static const struct http_handler health_handler = {.name = "health", .begin = show_health};
+
+static void refuse_get(struct http_exchange *x, const struct http_request *r) {
+    (void)r;
+    http_reply(x, 405, LIT("text/plain; charset=utf-8"), LIT("Allow: POST, OPTIONS\r\n"), LIT("Method Not Allowed\n"));
+}
+static const struct http_handler only_post_handler = {.name = "only post", .begin = refuse_get};
+
+/* --- routes --- */
+
+static bool knows_host(void *arg, struct slice host) {
+    const struct daemon *d = arg;
+    if (!d->state || state_mode(d->state) == STATE_OPENING) return false;
+    const struct val *server = val_get(val_get(state_peek(d->state), LIT("public")), LIT("serverInfo"));
+    const struct val *net = val_get(val_get(server, LIT("network")), LIT("host"));
+    return !val_is_none(val_get(val_get(net, LIT("publicDomains")), host)) ||
+           !val_is_none(val_get(val_get(net, LIT("privateDomains")), host));
+}
+
+static void add(struct daemon *d, struct http_route route) {
+    must(d->route_n < ROUTES_MOST);
+    d->routes[d->route_n++] = route;
+}
+
+bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *e) {
+    const struct startd_options *o = d->options;
+    const unsigned get = HTTP_METHOD(HTTP1_METHOD_GET), post = HTTP_METHOD(HTTP1_METHOD_POST),
+                   options = HTTP_METHOD(HTTP1_METHOD_OPTIONS);
+    d->rpc_door =
+        (struct rpc_door){.rpc = d->rpc, .auth = d->auth, .knows_host = knows_host, .arg = d, .origins = o->origins};
+    rpc_door_init(&d->rpc_door);
+    feed_door_init(&d->feed_door, d->feeds);
+    if (o->web && !(d->files = http_files_new(d->loop, &d->disk, "web", e))) return false;
+    add(d, (struct http_route){"/rpc/", true, post, LIMIT_RPC_BODY, &rpc_door_handler, &d->rpc_door});
+    add(d, (struct http_route){"/rpc/", true, options, 0, &rpc_preflight_handler, &d->rpc_door});
+    add(d, (struct http_route){"/rpc/", true, get, 0, &only_post_handler, d});
+    add(d, (struct http_route){"/ws/rpc/", true, get, 0, &websocket_begin_handler, &d->feed_door.door});
+    add(d, (struct http_route){"/healthz", false, HTTP_READING, 0, &health_handler, d});
+    if (d->files)
+        add(d, (struct http_route){"/", true, HTTP_READING, 0, &http_files_handler, d->files});
+    else
+        add(d, (struct http_route){"/", true, HTTP_READING, 0, &page_handler, d});
+    return (d->server = http_server_new(d->loop, d->routes, d->route_n, limits, e)) != NULL;
+}
+
+/* --- listening --- */
+
+static void listened(struct call *c, struct call_answer *a) {
+    struct daemon_listen *l = LOOP_OWNER(struct daemon_listen, call, c);
+    struct daemon *d = l->daemon;
+    struct err e = a->err;
+    int fd = call_answer_take_fd(a, 0);
+    if (e.code == ERR_NONE && fd < 0) err_set(&e, ERR_NETWORK, "the warden gave no socket");
+    if (e.code == ERR_NONE) http_server_listen(d->server, fd, NULL, NULL, &e);
+    if (e.code != ERR_NONE) {
+        if (l->door) err_context(&e, "%s", l->door->address);
+        daemon_fail(d, &e);
+        return;
+    }
+    l->address = val_ref(val_get(&a->result, LIT("address")));
+    d->listening++;
+    daemon_look(d);
+}
+
+static bool listen_on(struct daemon *d, unsigned i, const struct startd_door *door, struct err *e) {
+    struct daemon_listen *l = &d->listens[i];
+    char what[16];
+    *l = (struct daemon_listen){.call = {.done = listened}, .daemon = d, .door = door};
+    snprintf(what, sizeof what, "door%u", i);
+    struct val args = door ? VAL_MAP_OF({"kind", val_of_str("tcp")}, {"address", val_of_str(door->address)},
+                                        {"for", val_of_str(what)})
+                           : VAL_MAP_OF({"kind", val_of_str("unix")}, {"root", val_of_str("run")},
+                                        {"path", val_of_str("rpc.sock")}, {"mode", val_of_u64(0600)});
+    return call_start(&l->call, &d->warden, "listen", args, NULL, 0, 0, e);
+}
+
+bool doors_listen(struct daemon *d, struct err *e) {
+    for (unsigned i = 0; i < d->options->door_n; i++)
+        if (!listen_on(d, i, &d->options->doors[i], e)) return false;
+    return listen_on(d, d->options->door_n, NULL, e);
+}
+
+/* --- the files of the run directory --- */
+
+static bool put_file(struct daemon *d, const char *name, struct slice bytes, unsigned mode, struct err *e) {
+    struct val args = VAL_MAP_OF({"root", val_of_str("run")}, {"path", val_of_str(name)},
+                                 {"bytes", val_of_bytes(bytes)}, {"mode", val_of_u64(mode)});
+    return call_start(&d->files_call, &d->disk, "disk.replace", args, NULL, 0, 0, e);
+}
+
+static bool put_ready(struct daemon *d, struct err *e) {
+    struct val http = val_empty_array(), https = val_empty_array();
+    struct buf text;
+    bool good = true;
+    buf_init(&text, 65536);
+    for (unsigned i = 0; good && i < d->options->door_n; i++)
+        good = val_push(d->options->doors[i].tls ? &https : &http, val_ref(&d->listens[i].address));
+    struct val ready = VAL_MAP_OF({"pid", val_of_u64((uint64_t)getppid())}, {"version", val_of_str(STARTBOX_VERSION)},
+                                  {"http", http}, {"https", https}, {"socket", val_of_str("rpc.sock")});
+    bool claims = rpc_phase_now(d->rpc) == PHASE_SETUP && system_claim(d->system)[0];
+    if (claims) good = good && val_set_str(&ready, "claim", val_of_str(system_claim(d->system)));
+    good = good && json_write(&text, &ready, JSON_COMPACT, e) && buf_byte(&text, '\n') &&
+           put_file(d, "ready", buf_slice(&text), claims ? 0600 : 0644, e);
+    buf_release(&text);
+    val_unref(&ready);
+    return good;
+}
+
+static void put_next(struct daemon *d);
+
+static void file_put(struct call *c, struct call_answer *a) {
+    struct daemon *d = LOOP_OWNER(struct daemon, files_call, c);
+    if (a->err.code != ERR_NONE) {
+        daemon_fail(d, &a->err);
+        return;
+    }
+    put_next(d);
+}
+
+/* The cookie before the word that it is there. */
+static void put_next(struct daemon *d) {
+    struct err e = ERR_INIT;
+    bool good = true;
+    switch (d->file_step++) {
+    case 0: good = put_file(d, "rpc.authcookie", auth_cookie(d->auth), 0600, &e); break;
+    case 1: good = put_ready(d, &e); break;
+    default: return;
+    }
+    if (!good) daemon_fail(d, &e);
+}
+
+void doors_ready(struct daemon *d) {
+    call_cancel(&d->files_call);
+    d->files_call = (struct call){.done = file_put};
+    d->file_step = 0;
+    put_next(d);
+}
+
+/* The socket by the warden, who made it. */
+static bool remove_one(struct daemon *d, unsigned step) {
+    static const char *const names[] = {"ready", "rpc.authcookie"};
+    struct err e = ERR_INIT;
+    if (step < 2)
+        return port_up(&d->disk) &&
+               call_start(&d->files_call, &d->disk, "disk.remove",
+                          VAL_MAP_OF({"root", val_of_str("run")}, {"path", val_of_str(names[step])}), NULL, 0, 0, &e);
+    return step == 2 && call_start(&d->files_call, &d->warden, "unlisten",
+                                   VAL_MAP_OF({"kind", val_of_str("unix")}, {"root", val_of_str("run")},
+                                              {"path", val_of_str("rpc.sock")}),
+                                   NULL, 0, 0, &e);
+}
+
+static void remove_next(struct daemon *d) {
+    while (d->file_step < 3)
+        if (remove_one(d, d->file_step++)) return;
+    d->gone(d);
+}
+
+static void file_removed(struct call *c, struct call_answer *a) {
+    (void)a; /* what stays is replaced by the next start */
+    remove_next(LOOP_OWNER(struct daemon, files_call, c));
+}
+
+void doors_unready(struct daemon *d, void (*gone)(struct daemon *d)) {
+    call_cancel(&d->files_call);
+    d->files_call = (struct call){.done = file_removed};
+    d->file_step = 0;
+    d->gone = gone;
+    remove_next(d);
+}

@@ -1,0 +1,89 @@
+/* room.h - what the files of this folder share. Private to src/startd. */
+#ifndef STARTD_ROOM_H
+#define STARTD_ROOM_H
+
+#include "auth/auth.h"
+#include "http/feed_door.h"
+#include "http/files.h"
+#include "http/rpc_door.h"
+#include "rpc/envelope.h"
+#include "rpc/feed.h"
+#include "startd/tables.h"
+#include "state/state.h"
+#include "system/system.h"
+#include "warden/warden.h"
+#include "wire/tls.h"
+
+#define DOORS_MOST  16
+#define ROUTES_MOST 24
+
+struct startd_door {
+    const char *address;
+    bool tls;
+};
+
+struct startd_options {
+    const char *data, *run, *web, *user, *origins;
+    struct startd_door doors[DOORS_MOST];
+    unsigned door_n;
+    bool ephemeral, no_claim;
+    unsigned uid; /* of who began the program */
+    int64_t began_us;
+};
+
+struct daemon;
+
+/* One listener on its way. */
+struct daemon_listen {
+    struct call call;
+    struct daemon *daemon;
+    const struct startd_door *door; /* NULL: the local socket */
+    struct val address;             /* where it really is; VAL_NONE until it listens */
+};
+
+struct daemon {
+    const struct startd_options *options;
+    struct loop *loop;
+    struct port warden, disk;
+    struct feeds *feeds;
+    struct rpc *rpc;
+    struct envelope envelope;
+    struct auth *auth;
+    struct system *system;
+    struct plan *plan;
+    struct state *state;
+    bool state_stood;   /* once */
+    struct err trouble; /* why PHASE_DIAGNOSTIC */
+
+    struct http_server *server;
+    struct http_route routes[ROUTES_MOST];
+    unsigned route_n;
+    struct rpc_door rpc_door;
+    struct feed_door feed_door;
+    struct http_files *files;
+    struct http_canned healthy;
+    struct tls_server *tls;
+
+    struct daemon_listen listens[DOORS_MOST + 1];
+    unsigned listening;
+    bool ready, ending;
+    struct call files_call; /* of the run directory, one after the other */
+    unsigned file_step;
+    void (*gone)(struct daemon *d);
+    struct call ask; /* restart */
+};
+
+/* doors.c */
+bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *e);
+bool doors_listen(struct daemon *d, struct err *e);
+/* The files of the run directory, once everything stands. */
+void doors_ready(struct daemon *d);
+/* They go, then `gone` is called. */
+void doors_unready(struct daemon *d, void (*gone)(struct daemon *d));
+
+/* daemon.c */
+int daemon_run(const struct warden_birth *birth, void *options);
+void daemon_fail(struct daemon *d, const struct err *e);
+void daemon_look(struct daemon *d);
+
+#endif

@@ -1,0 +1,90 @@
+/* startd.c - the options of the daemon; see startd.h. */
+#include "startd/startd.h"
+
+#include "base/clock.h"
+#include "loop/file.h"
+#include "loop/listen.h"
+#include "startd/room.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char usage[] = "usage: startd --data DIR --run DIR [--http ADDR:PORT]... [options]\n"
+                            "\n"
+                            "  --data DIR         what is kept: the state of the box\n"
+                            "  --run DIR          what is gone when it ends: rpc.sock, rpc.authcookie, ready\n"
+                            "  --http ADDR:PORT   a door without TLS; port 0: any. May be given several times\n"
+                            "  --web DIR          another web page than the built-in one\n"
+                            "  --origin URL       pages of this origin may call too; may be given several times\n"
+                            "  --user NAME        whom to become when started as root (startbox)\n"
+                            "  --no-claim         whoever comes first may set the box up, without its claim code\n"
+                            "  --ephemeral        ends when its last local client has been gone for a while\n";
+
+static int refuse(const char *why, const char *what) {
+    fprintf(stderr, "startd: %s%s%s\n\n%s", why, what ? " " : "", what ? what : "", usage);
+    return 2;
+}
+
+static int add_door(struct startd_options *o, const char *address, bool tls) {
+    struct address a;
+    struct err e = ERR_INIT;
+    if (!address_read(slice_str(address), &a, &e)) return refuse(e.text, NULL);
+    if (o->door_n == DOORS_MOST) return refuse("one address too many:", address);
+    o->doors[o->door_n++] = (struct startd_door){address, tls};
+    return 0;
+}
+
+static int read_option(struct startd_options *o, const char *word, const char *value) {
+    if (!strcmp(word, "--data"))
+        o->data = value;
+    else if (!strcmp(word, "--run"))
+        o->run = value;
+    else if (!strcmp(word, "--http"))
+        return add_door(o, value, false);
+    else if (!strcmp(word, "--web"))
+        o->web = value;
+    else if (!strcmp(word, "--user"))
+        o->user = value;
+    else if (!strcmp(word, "--origin"))
+        o->origins = value;
+    else
+        return refuse("there is no option", word);
+    return 0;
+}
+
+static int read_options(int argc, char **argv, struct startd_options *o) {
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        if (!strcmp(word, "--help")) {
+            fputs(usage, stdout);
+            exit(0);
+        }
+        if (!strcmp(word, "--ephemeral") || !strcmp(word, "--no-claim")) {
+            *(word[2] == 'e' ? &o->ephemeral : &o->no_claim) = true;
+            continue;
+        }
+        if (i + 1 == argc) return refuse("want a value behind", word);
+        int code = read_option(o, word, argv[++i]);
+        if (code) return code;
+    }
+    if (!o->data || !o->run) return refuse("want --data and --run", NULL);
+    return 0;
+}
+
+int startd_main(int argc, char **argv) {
+    struct startd_options o = {.began_us = clock_mono_us(), .uid = (unsigned)getuid()};
+    struct err e = ERR_INIT;
+    int code = read_options(argc, argv, &o);
+    if (code) return code;
+    if (!file_make_dir(o.data, 0700, &e) || !file_make_dir(o.run, 0755, &e)) {
+        fprintf(stderr, "startd: %s\n", e.text);
+        return err_exit(e.code);
+    }
+    struct warden_root roots[3] = {{"data", o.data, true}, {"run", o.run, true}};
+    unsigned n = 2;
+    if (o.web) roots[n++] = (struct warden_root){"web", o.web, false};
+    const struct warden_config config = {
+        .user = o.user ? o.user : "startbox", .roots = roots, .root_n = n, .reactor = daemon_run, .arg = &o};
+    return warden_run(&config);
+}

@@ -1,0 +1,33 @@
+/* room.h - what the files of this folder share. Private to src/system. */
+#ifndef SYSTEM_ROOM_H
+#define SYSTEM_ROOM_H
+
+#include "rpc/feed.h"
+#include "rpc/shapes.h"
+#include "state/state.h"
+#include "system/system.h"
+
+#define SYSTEM_CLAIM 9 /* "k3mn-p8qx" */
+
+struct system {
+    struct system_config config;
+    int64_t began_ms;  /* monotonic */
+    struct val kernel; /* what the warden told of this machine; VAL_NONE until it did */
+    struct call kernel_call;
+    /* the setup */
+    char claim[SYSTEM_CLAIM + 1];
+    unsigned claim_wrong;
+    bool setup_done;
+    struct setup *setting_up; /* under way */
+};
+
+struct system *system_of(const struct rpc_call *c);
+bool system_begin_txn(struct system *s, struct state_txn *t, const char *owner, struct err *e);
+struct val system_time(int64_t wall_ms);
+/* A handler's end: null, or the reason. */
+void system_answer(struct rpc_call *c, bool good, const struct err *e);
+
+extern const struct method system_root_rows[], system_db_rows[], system_kernel_rows[], system_setup_rows[];
+void setup_claim_make(struct system *s);
+
+#endif
