@@ -148,6 +148,28 @@
 /* Bytes of a password: as the warden has it (PASSWORD_MOST). */
 #define LIMIT_AUTH_PASSWORD 1024
 
+/* flow */
+/* Going on at once. Each may have jobs and transfers of its own; a board does a handful. */
+#define LIMIT_FLOWS 64
+/* Of one kind: installing has some ten. */
+#define LIMIT_FLOW_STEPS 64
+/* What a flow is told, as CBOR: it is in the tree until the flow is over. Manifests and files are blobs. */
+#define LIMIT_FLOW_ARGS (64u << 10)
+/* Facts a record keeps: names and numbers of what steps have made. Each as CBOR; journalled once when it changes. */
+#define LIMIT_FLOW_NOTES 32
+#define LIMIT_FLOW_NOTE  4096
+/* When a step or an undo that must succeed has failed: the first wait, and the longest; it doubles. */
+#define LIMIT_FLOW_AGAIN_MS      1000
+#define LIMIT_FLOW_AGAIN_MOST_MS (5 * 60 * 1000)
+/* Between tries to record something while the state refuses, or there is no memory. A try costs some microseconds. */
+#define LIMIT_FLOW_RECORD_MS 1000
+/* Between two tellings of progress: as StartOS. */
+#define LIMIT_FLOW_PROGRESS_MS 100
+/* Phases of one progress: a backup has one for each package. */
+#define LIMIT_PROGRESS_PHASES 512
+/* Of one phase; all together stay below 2^53, so that JavaScript reads them right. */
+#define LIMIT_PROGRESS_WEIGHT (1ull << 40)
+
 /* http */
 /* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
 #define LIMIT_HTTP_CONNECTIONS 12000

@@ -18,7 +18,10 @@ static void batch_reset(struct journal_batch *b) {
 static bool batch_begin(struct journal_batch *b, struct err *e) {
     if (b->bytes.len) return true;
     uint8_t *head = buf_room(&b->bytes, RECORD_BLOCK);
-    if (!head) return err_nomem(e, "the journal");
+    if (!head) {
+        buf_reset(&b->bytes); /* the next one may find memory again */
+        return err_nomem(e, "the journal");
+    }
     memset(head, 0, RECORD_BLOCK);
     buf_wrote(&b->bytes, RECORD_BLOCK);
     return true;
@@ -39,7 +42,10 @@ static bool batch_add(struct journal_batch *b, struct record r, const struct val
     if (!batch_begin(b, e) || !batch_room(b, e)) return false;
     size_t mark = buf_mark(&b->bytes);
     uint8_t *head = buf_room(&b->bytes, RECORD_HEAD);
-    if (!head) return err_nomem(e, "the journal");
+    if (!head) {
+        buf_rewind(&b->bytes, mark);
+        return err_nomem(e, "the journal");
+    }
     buf_wrote(&b->bytes, RECORD_HEAD);
     bool good = !patch || cbor_write(&b->bytes, patch, e);
     size_t len = b->bytes.len - mark - RECORD_HEAD;

@@ -332,6 +332,44 @@ TEST(a_revision_too_large_is_refused_whole) {
     box_end(&b);
 }
 
+TEST(a_commit_that_found_no_memory_stands_in_the_way_of_no_other) {
+    uint64_t nth = 1;
+    for (bool hit = true; hit; nth++) {
+        struct box b;
+        if (!box_open(&b, NULL)) return;
+        err = (struct err)ERR_INIT;
+        mem_fault(nth, 0);
+        bool good = put_package(&b, NULL, "/public/big/a", val_of_u64(1));
+        hit = mem_fault_hit();
+        mem_fault(0, 0);
+        CHECK(good || err.code == ERR_NOMEM);
+        CHECK(put_package(&b, NULL, "/public/big/b", val_of_u64(2)));
+        turn(&b, 20);
+        CHECK_INT(state_settled(b.state), good ? 3 : 2);
+        box_end(&b);
+    }
+    CHECK(nth > 5);
+}
+
+/* shown: what readers hear of, so that a client that waits for a number is told it. */
+TEST(the_newest_revision_that_readers_hear_of_is_known) {
+    struct box b;
+    if (!box_open(&b, NULL)) return;
+    CHECK_INT(state_shown(b.state), 0);
+    CHECK(put_package(&b, NULL, "/public/count", val_of_u64(1)));
+    CHECK(state_shown(b.state) == 2 && state_shown_settled(b.state) == 0);
+    CHECK(put_package(&b, NULL, "/private/x", val_of_u64(1)));
+    CHECK(state_revision(b.state) == 3 && state_shown(b.state) == 2);
+    turn(&b, 20);
+    CHECK(state_settled(b.state) == 3 && state_shown_settled(b.state) == 2);
+    /* What the disk refuses is taken back, and its number too. */
+    mem_disk_fail_at(b.disk, 1, MEM_EIO, MEM_SYNC, UINT64_MAX);
+    CHECK(put_package(&b, NULL, "/public/count", val_of_u64(2)) && state_shown(b.state) == 4);
+    turn(&b, 20);
+    CHECK(state_shown(b.state) == 2 && state_shown_settled(b.state) == 2);
+    box_end(&b);
+}
+
 /* --- holds --- */
 
 struct hold_log {
@@ -415,6 +453,7 @@ TAP_MAIN(T(many_changes_are_one_revision_and_none_is_none), T(what_is_left_off_o
          T(arrays_are_replaced_inserted_into_appended_to_and_taken_from),
          T(more_places_than_are_remembered_still_make_the_exact_patch), T(nobody_commits_outside_of_what_is_his),
          T(what_does_not_fit_its_shape_is_refused_with_path_wanted_and_found), T(what_is_volatile_is_told_and_not_kept),
-         T(a_revision_too_large_is_refused_whole),
+         T(a_revision_too_large_is_refused_whole), T(a_commit_that_found_no_memory_stands_in_the_way_of_no_other),
+         T(the_newest_revision_that_readers_hear_of_is_known),
          T(holds_are_answered_when_their_revision_is_settled_in_order_and_not_before),
          T(a_commit_costs_what_it_changes_however_large_the_tree_is))
