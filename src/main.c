@@ -23,7 +23,8 @@ static int tell(FILE *out) {
             "  startbox state check|dump|repair|time|work|fill DIR ...\n"
             "                    a store of the state, offline; `startbox state --help`\n"
             "  startbox version  prints the version\n\n"
-            "Under the name startd it is the daemon, as start-cli its command line. The names start-container, registrybox\n"
+            "Under the name startd it is the daemon, as start-cli its command line. The names start-container, "
+            "registrybox\n"
             "and tunnelbox answer once their rooms stand.\n"
             "Try:  echo '[1.0,{\"a\":\"\\u00e9\"}]' | build/startbox codec json\n",
             STARTBOX_VERSION);

@@ -42,6 +42,7 @@ struct auth *auth_new(const struct auth_config *config, struct err *e) {
         return NULL;
     }
     a->config = *config;
+    a->began_s = clock_wall_ms() / 1000;
     a->seen = val_empty_map();
     a->timer = (struct loop_timer){.call = tend, .name = "auth"};
     rng_bytes(bytes, sizeof bytes);
@@ -106,7 +107,7 @@ void auth_name(struct auth *a, const struct auth_shown *shown, struct rpc_caller
 
 /* --- what main joins --- */
 
-const struct method *const auth_tables[] = {auth_session_rows, auth_password_rows, NULL};
+const struct method *const auth_tables[] = {auth_session_rows, auth_password_rows, auth_key_rows, NULL};
 
 SHAPE_RECORD_OF(session_shape, {.name = "loggedIn", .shape = &shape_time}, {.name = "lastActive", .shape = &shape_time},
                 {.name = "userAgent", .shape = &shape_text_or_null});
@@ -115,5 +116,6 @@ SHAPE_MAP_OF(sessions_shape, session_shape);
 const struct plan_branch auth_branches[] = {
     {.pattern = "/private/password", .owner = "auth", .attrs = PLAN_SECRET, .shape = &shape_text_or_null},
     {.pattern = "/private/sessions", .owner = "auth", .attrs = PLAN_SECRET, .shape = &sessions_shape},
+    {.pattern = "/private/authKeys", .owner = "auth", .shape = &auth_keys_shape},
 };
 const unsigned auth_branch_n = sizeof auth_branches / sizeof auth_branches[0];

@@ -22,7 +22,9 @@ struct auth_config {
     struct rpc *rpc;
     struct port *warden;
     struct envelope *envelope;
-    unsigned local_uid; /* beside root: who began the program */
+    unsigned local_uid;                               /* beside root: who began the program */
+    bool (*knows_name)(void *arg, struct slice host); /* whether a host name is the box's own: for signatures */
+    void *arg;
 };
 struct auth *auth_new(const struct auth_config *config, struct err *e);
 /* Every call must have been ended (rpc_free). */
@@ -53,6 +55,16 @@ struct auth_room {
     char name[AUTH_NAME];
 };
 void auth_name(struct auth *a, const struct auth_shown *shown, struct rpc_caller *caller, struct auth_room *room);
+
+/* A request that was signed; behind auth_name, when its body is whole. False: it counts for nothing, and caller->why says why. */
+struct auth_signed {
+    struct slice header; /* value of X-StartOS-Auth-Sig (protocols/authsig.h) */
+    struct slice host;   /* of the Host field, without port */
+    struct slice body;
+};
+bool auth_sign(struct auth *a, const struct auth_signed *shown, struct rpc_caller *caller, struct auth_room *room);
+/* Whether the wall clock may be believed; at first it may not, and signed requests are refused. */
+void auth_clock(struct auth *a, bool trusted);
 
 /* Whether a password is set: else the box waits for its owner. */
 bool auth_has_password(const struct auth *a);

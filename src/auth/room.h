@@ -4,6 +4,8 @@
 
 #include "auth/auth.h"
 #include "auth/limit.h"
+#include "base/limits.h"
+#include "rpc/feed.h"
 #include "state/state.h"
 
 #define TOKEN_LEN 26 /* 16 random bytes in base32 */
@@ -16,8 +18,16 @@ struct auth_brief {
     struct val agent;               /* text or null */
 };
 
+struct auth_nonce {
+    uint64_t nonce, signer; /* the first bytes of the key */
+    int64_t until_s;
+};
+
 struct auth {
     struct auth_config config;
+    bool clock_trusted;
+    int64_t began_s; /* wall clock */
+    struct auth_nonce nonces[LIMIT_AUTH_NONCES];
     char cookie[AUTH_COOKIE];
     struct auth_brief *briefs;
     struct val seen; /* hash -> last call (ms since 1970) of sessions in the tree, since it was written there last */
@@ -45,6 +55,7 @@ void session_flush(struct auth *a);
 void session_prune(struct auth *a);
 void session_forget_all(struct auth *a);
 
-extern const struct method auth_session_rows[], auth_password_rows[];
+extern const struct method auth_session_rows[], auth_password_rows[], auth_key_rows[];
+extern const struct shape auth_keys_shape;
 
 #endif

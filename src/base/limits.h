@@ -145,6 +145,12 @@
 /* auth */
 /* Sessions: every browser of every device that ever logged in and was used within a month. */
 #define LIMIT_AUTH_SESSIONS 1024
+/* Keys that may sign requests: each is looked at with each signed request. */
+#define LIMIT_AUTH_KEYS 64
+/* Nonces remembered: signed requests of a minute. */
+#define LIMIT_AUTH_NONCES 2048
+/* Bytes of the header of a signed request: some 500. */
+#define LIMIT_AUTH_SIGNATURE 2048
 /* Bytes of a password: as the warden has it (PASSWORD_MOST). */
 #define LIMIT_AUTH_PASSWORD 1024
 

@@ -1,11 +1,13 @@
 /* line.c - see line.h. Each call has a connection of its own; a feed is a WebSocket. */
 #include "cli/line.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "loop/file.h"
 #include "out/conn.h"
+#include "protocols/authsig.h"
 #include "protocols/http1.h"
 #include "protocols/json.h"
 #include "protocols/jsonrpc.h"
@@ -29,6 +31,8 @@ struct line {
     uint16_t port;
     bool secure;
     char socket[200], host_text[300], cookie[300];
+    bool has_key;
+    struct ed25519ph_key signer;
 
     /* the exchange at hand */
     enum line_state state;
@@ -258,22 +262,33 @@ static bool read_result(struct line *l, struct val *result, struct err *e) {
     return good;
 }
 
+/* Who has no session may sign: X-StartOS-Auth-Sig. */
+static bool write_signature(const struct line *l, struct slice body, struct buf *out, struct err *e) {
+    struct authsig s = {.timestamp = clock_wall_ms() / 1000, .nonce = rng_u64()};
+    authsig_cover(&s, body);
+    return authsig_sign(&s, &l->signer, l->host, e) && authsig_write(out, &s, e);
+}
+
 bool line_call(struct line *l, const char *method, const struct val *params, struct val *result, struct err *e) {
-    struct buf body;
+    struct buf body, signature;
     char length[24];
     uint64_t id = 0;
     const struct val none = val_empty_map();
     l->each = NULL;
     buf_init(&body, ANSWER_MOST);
+    buf_init(&signature, 4096);
     bool good = jsonrpc_write_request(&body, true, slice_str(method), params ? params : &none, &id, JSON_COMPACT, e);
     snprintf(length, sizeof length, "%zu", body.len);
+    good = good && (!l->has_key || write_signature(l, buf_slice(&body), &signature, e));
     const struct http_field fields[] = {{LIT("Content-Type"), LIT("application/json")},
-                                        {LIT("Content-Length"), slice_str(length)}};
-    good = good && write_head(l, LIT("POST"), LIT("/rpc/v1"), fields, 2, e) &&
+                                        {LIT("Content-Length"), slice_str(length)},
+                                        {LIT(AUTHSIG_HEADER), buf_slice(&signature)}};
+    good = good && write_head(l, LIT("POST"), LIT("/rpc/v1"), fields, signature.len ? 3 : 2, e) &&
            (buf_add(&l->request, buf_slice(&body)) || err_nomem(e, "a call")) && talk(l, e) &&
            read_result(l, result, e);
     if (body.ptr) explicit_bzero(body.ptr, body.len); /* it may hold a password */
     buf_release(&body);
+    buf_release(&signature);
     if (l->request.ptr) explicit_bzero(l->request.ptr, l->request.len);
     return good;
 }
@@ -325,6 +340,15 @@ static bool read_roots(struct line *l, const char *path, struct err *e) {
     return good;
 }
 
+static bool read_key(struct line *l, const char *path, struct err *e) {
+    struct buf text;
+    bool good =
+        read_file(path, 4096, &text, e) && (l->has_key = ed25519ph_key_read_pem(&l->signer, buf_slice(&text), e));
+    if (text.ptr) explicit_bzero(text.ptr, text.cap);
+    buf_release(&text);
+    return good;
+}
+
 static bool read_host(struct line *l, const struct line_config *c, struct err *e) {
     struct url u;
     snprintf(l->host_text, sizeof l->host_text, "%s%s", strstr(c->host, "://") ? "" : "https://", c->host);
@@ -338,6 +362,7 @@ static bool read_host(struct line *l, const struct line_config *c, struct err *e
         slice_of(u.host.ptr, (size_t)((u.path.len ? u.path.ptr : (const uint8_t *)l->host_text + strlen(l->host_text)) -
                                       u.host.ptr));
     if (u.host_kind == URL_IPV6) l->authority = slice_of(l->authority.ptr - 1, l->authority.len + 1);
+    if (c->key && !read_key(l, c->key, e)) return false;
     if (c->cookie) snprintf(l->cookie, sizeof l->cookie, "%s", c->cookie);
     if (!l->secure) return true;
     return read_roots(l, c->cacert ? c->cacert : "/etc/ssl/certs/ca-certificates.crt", e);
@@ -384,6 +409,7 @@ void line_close(struct line *l) {
     buf_release(&l->body);
     buf_release(&l->message);
     explicit_bzero(l->cookie, sizeof l->cookie);
+    ed25519ph_key_wipe(&l->signer);
     if (l->loop) loop_free(l->loop);
     mem_put(l, sizeof *l);
 }

@@ -17,6 +17,7 @@ struct line_config {
     const char *host;   /* http://name[:port] or https://...; NULL: the box itself */
     const char *cacert; /* file of roots for https; NULL: the one that was seen first is believed (pins) */
     const char *cookie; /* "session=..." for a host; NULL: none */
+    const char *key;    /* file of a private key (Ed25519, PEM) that calls of a host are signed with; NULL: none */
 };
 struct line *line_open(const struct line_config *config, struct err *e);
 void line_close(struct line *l);

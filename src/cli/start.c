@@ -16,7 +16,7 @@ static int refuse(const char *what, const char *word) {
 /* An option of start-cli itself. 1: it was one, 0: it was none, -1: refused. */
 static int take_option(struct start *s, int argc, char **argv, int *i) {
     const char *word = argv[*i];
-    static const char *const with_value[] = {"--run", "-H", "--host", "--cacert", "--format"};
+    static const char *const with_value[] = {"--run", "-H", "--host", "--cacert", "--key", "--format"};
     if (!strcmp(word, "-h") || !strcmp(word, "--help")) return s->help = true, 1;
     if (!strcmp(word, "-f") || !strcmp(word, "--follow")) return s->follow = true, 1;
     for (size_t k = 0; k < sizeof with_value / sizeof with_value[0]; k++) {
@@ -30,6 +30,7 @@ static int take_option(struct start *s, int argc, char **argv, int *i) {
         case 1:
         case 2: s->host = value; return 1;
         case 3: s->cacert = value; return 1;
+        case 4: s->key = value; return 1;
         default: return start_form(value, &s->form) ? 1 : (refuse("there is no format", value), -1);
         }
     }
@@ -66,10 +67,13 @@ static bool run_call(struct start *s, struct line *l, const struct method *m, st
 static int run_method(struct start *s, const struct method *m, size_t used) {
     struct err e = ERR_INIT;
     struct val params = val_none;
-    char cookie[300];
+    char cookie[300], key[400];
     if (!start_params(s, m, used, &params, &e)) return tell(&e);
-    const struct line_config config = {
-        .run = s->run, .host = s->host, .cacert = s->cacert, .cookie = start_cookie(s, cookie, sizeof cookie)};
+    const struct line_config config = {.run = s->run,
+                                       .host = s->host,
+                                       .cacert = s->cacert,
+                                       .cookie = start_cookie(s, cookie, sizeof cookie),
+                                       .key = start_key(s, key, sizeof key)};
     struct line *l = line_open(&config, &e);
     bool good = l && run_call(s, l, m, &params, &e);
     line_close(l);
@@ -94,6 +98,8 @@ static int run(struct start *s) {
         return 0;
     }
     if (s->word_n == 2 && !strcmp(s->words[0], "completion")) return start_completion(s, s->words[1]);
+    int code;
+    if (start_alone(s, &code)) return code;
     const struct method *m = NULL;
     if (words_are(s, "db", "watch")) {
         m = row_of(s, "db.subscribe");

@@ -197,7 +197,8 @@ bool start_params(const struct start *s, const struct method *m, size_t used, st
             plain = true;
             continue;
         }
-        if (!plain && !strncmp(word, "--", 2)) {
+        bool pem = !strncmp(word, "-----", 5); /* no option is called so, but keys begin with it */
+        if (!plain && !pem && !strncmp(word, "--", 2)) {
             good = put_flag(s, m, &i, params, e);
             continue;
         }

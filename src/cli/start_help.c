@@ -3,14 +3,16 @@
 
 #include "state/plan.h"
 
-static const char options[] = "Options, before or behind the command:\n"
-                              "  --run DIR       the daemon's run directory (STARTBOX_RUN; /run/startbox)\n"
-                              "  -H, --host URL  another machine's daemon: https://box.local (STARTBOX_HOST)\n"
-                              "  --cacert FILE   roots of trust for it\n"
-                              "  --format FORM   json, json-pretty, yaml or table\n"
-                              "  -f, --follow    goes on: of logs and of what else has a feed\n"
-                              "  -h, --help      of start-cli, of a group, of a command\n"
-                              "  --version\n";
+static const char options[] =
+    "Options, before or behind the command:\n"
+    "  --run DIR       the daemon's run directory (STARTBOX_RUN; /run/startbox)\n"
+    "  -H, --host URL  another machine's daemon: https://box.local (STARTBOX_HOST)\n"
+    "  --cacert FILE   roots of trust for it\n"
+    "  --key FILE      calls to it are signed with this key (~/.config/startbox/key.pem, see init-key)\n"
+    "  --format FORM   json, json-pretty, yaml or table\n"
+    "  -f, --follow    goes on: of logs and of what else has a feed\n"
+    "  -h, --help      of start-cli, of a group, of a command\n"
+    "  --version\n";
 
 static bool has_command(const struct method *m) {
     return !(m->flags & METHOD_NO_COMMAND);
@@ -48,6 +50,7 @@ void start_help(const struct start *s, FILE *out) {
             options);
     print_list(s, "", out);
     fputs("  db watch [POINTER]     shows the tree, or a part of it, and then every change\n"
+          "  init-key               makes a key to sign calls with; pubkey shows its public half\n"
           "  completion bash|zsh    a script that completes commands\n\n"
           "start-cli COMMAND --help tells more.\n",
           out);
@@ -134,7 +137,7 @@ static void print_lines(const struct start *s) {
         print_flags(s->rows[i]);
         fputc('\n', stdout);
     }
-    puts("db watch |");
+    puts("db watch |\ninit-key |\npubkey |");
     puts("completion bash |\ncompletion zsh |");
 }
 

@@ -13,7 +13,7 @@ struct start {
     const struct method *const *rows;
     size_t row_n;
     /* options that stand before or behind the command */
-    const char *run, *host, *cacert;
+    const char *run, *host, *cacert, *key;
     enum show_form form;
     bool help, follow;
     /* the words that are not such options */
@@ -50,7 +50,11 @@ struct start_way {
     bool (*run)(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e);
 };
 const struct start_way *start_way(const struct method *m);
-/* Where a host's cookie is kept; NULL when there is none. */
+/* Commands that call nobody: init-key, pubkey. False: this is none of them. */
+bool start_alone(struct start *s, int *code);
+/* The file of the key that signs; NULL when there is none. */
+const char *start_key(const struct start *s, char *out, size_t len);
+/* A host's cookie; NULL when there is none. */
 const char *start_cookie(const struct start *s, char *out, size_t len);
 
 #endif

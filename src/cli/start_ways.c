@@ -1,8 +1,11 @@
-/* start_ways.c - commands that are more than one call: login, which keeps a cookie; logs and the tree, which go on. */
+/* start_ways.c - commands that are more than one call: login, which keeps a cookie; logs and the tree, which go on; and those that
+ * call nobody: the key that signs. */
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "cli/start_room.h"
 #include "loop/file.h"
+#include "protocols/ed25519ph.h"
 #include "protocols/json.h"
 
 #include <stdlib.h>
@@ -45,16 +48,24 @@ const char *start_cookie(const struct start *s, char *out, size_t len) {
     return good ? out : NULL;
 }
 
+/* ~/.config/startbox, made when it is missing. -1 with the reason. */
+static int open_folder(struct err *e) {
+    char folder[360], path[400];
+    if (!cookie_folder(folder, sizeof folder)) {
+        err_set(e, ERR_FILESYSTEM, "there is no HOME to keep anything in");
+        return -1;
+    }
+    snprintf(path, sizeof path, "%s/startbox", folder);
+    return file_make_dir(folder, 0700, e) && file_make_dir(path, 0700, e) ? file_open_dir(path, e) : -1;
+}
+
 /* token empty: forgets it. */
 static bool keep_cookie(const struct start *s, struct slice token, struct err *e) {
-    char folder[360], path[400];
+    char folder[360];
     struct buf text;
-    if (!cookie_folder(folder, sizeof folder))
-        return err_set(e, ERR_FILESYSTEM, "there is no HOME to keep a session in");
-    snprintf(path, sizeof path, "%s/startbox", folder);
-    if (!file_make_dir(folder, 0700, e) || !file_make_dir(path, 0700, e)) return false;
-    int dir = file_open_dir(path, e);
+    int dir = open_folder(e);
     if (dir < 0) return false;
+    cookie_folder(folder, sizeof folder);
     struct val all = read_cookies(folder), key = val_of_str(s->host);
     bool good = token.len ? val_set(&all, val_ref(&key), val_of_text(token)) : val_del(&all, &key);
     buf_init(&text, COOKIES_MOST);
@@ -65,6 +76,65 @@ static bool keep_cookie(const struct start *s, struct slice token, struct err *e
     val_unref(&key);
     val_unref(&all);
     return good;
+}
+
+/* --- the key that signs --- */
+
+const char *start_key(const struct start *s, char *out, size_t len) {
+    char folder[360];
+    if (!s->host || s->key) return s->host ? s->key : NULL;
+    if (!cookie_folder(folder, sizeof folder)) return NULL;
+    snprintf(out, len, "%s/startbox/key.pem", folder);
+    return access(out, R_OK) == 0 ? out : NULL;
+}
+
+static bool write_key(struct err *e) {
+    struct ed25519ph_key key;
+    uint8_t seed[ED25519PH_SEED];
+    struct buf text;
+    int dir = open_folder(e);
+    if (dir < 0) return false;
+    buf_init(&text, 4096);
+    buf_room(&text, 4096);
+    bool good = faccessat(dir, "key.pem", F_OK, 0) != 0 || err_set(e, ERR_DUPLICATE, "there is a key already");
+    rng_bytes(seed, sizeof seed);
+    ed25519ph_key_set(&key, seed);
+    explicit_bzero(seed, sizeof seed);
+    good = good && ed25519ph_key_write_pem(&text, &key, false, e) &&
+           file_replace(dir, "key.pem", buf_slice(&text), 0600, e);
+    ed25519ph_key_wipe(&key);
+    if (text.ptr) explicit_bzero(text.ptr, text.cap);
+    buf_release(&text);
+    close(dir);
+    return good;
+}
+
+static bool show_public(const struct start *s, struct err *e) {
+    char path[400], folder[360];
+    struct ed25519ph_key key;
+    struct buf text;
+    buf_init(&text, 8192);
+    if (!s->key && !cookie_folder(folder, sizeof folder)) return err_set(e, ERR_FILESYSTEM, "there is no HOME");
+    if (!s->key) snprintf(path, sizeof path, "%s/startbox/key.pem", folder);
+    bool good =
+        file_read_path(s->key ? s->key : path, 4096, &text, e) && ed25519ph_key_read_pem(&key, buf_slice(&text), e);
+    if (text.ptr) explicit_bzero(text.ptr, text.cap);
+    buf_reset(&text);
+    good = good && ed25519ph_point_write_pem(&text, key.point, e);
+    if (good) fwrite(text.ptr, 1, text.len, stdout);
+    ed25519ph_key_wipe(&key);
+    buf_release(&text);
+    return good;
+}
+
+bool start_alone(struct start *s, int *code) {
+    struct err e = ERR_INIT;
+    bool make = s->word_n == 1 && !strcmp(s->words[0], "init-key");
+    if (!make && !(s->word_n == 1 && !strcmp(s->words[0], "pubkey"))) return false;
+    bool good = (!make || write_key(&e)) && show_public(s, &e);
+    if (!good) fprintf(stderr, "start-cli: %s\n", e.text);
+    *code = good ? 0 : err_exit(e.code);
+    return true;
 }
 
 static bool log_in(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e) {

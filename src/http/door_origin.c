@@ -27,6 +27,10 @@ static struct slice host_of(struct slice authority) {
     return end && authority.ptr[end - 1] == ':' ? slice_head(authority, end - 1) : authority;
 }
 
+struct slice door_host(const struct http1_head *head) {
+    return host_of(head->host);
+}
+
 static bool is_address(struct slice host) {
     char text[INET6_ADDRSTRLEN + 1];
     uint8_t room[16];

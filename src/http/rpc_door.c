@@ -34,7 +34,8 @@ struct ask {
     struct rpc_caller caller;
     struct auth_room room;
     char agent[AGENT_MOST];
-    struct shared *origin; /* that may read the answer; NULL: only our own pages */
+    struct shared *header, *host; /* of a signed request */
+    struct shared *origin;        /* that may read the answer; NULL: only our own pages */
     bool batch, started;
     size_t call_n, open;
     struct ask_call *calls; /* call_n of them; &first for one */
@@ -61,6 +62,8 @@ static void release_call(struct ask_call *k) {
 static void ask_free(struct ask *a) {
     for (size_t i = 0; i < a->call_n; i++) release_call(&a->calls[i]);
     if (a->calls != &a->first) mem_put(a->calls, a->call_n * sizeof *a->calls);
+    shared_unref(a->header);
+    shared_unref(a->host);
     shared_unref(a->origin);
     mem_put(a, sizeof *a);
 }
@@ -163,6 +166,17 @@ static void done(struct rpc_call *c, struct val *result, uint64_t revision, cons
 
 /* --- the beginning --- */
 
+static bool keep(struct shared **kept, struct slice text) {
+    return !text.len || (*kept = shared_new(text)) != NULL;
+}
+
+/* What must last until the body is whole. */
+static bool keep_texts(struct ask *a, const struct http1_head *head, struct slice origin) {
+    const struct http_field *f = http_field_find(head->fields, head->field_n, LIT("x-startos-auth-sig"));
+    if (!keep(&a->origin, origin) || !f || f->value.len > LIMIT_AUTH_SIGNATURE) return !origin.len || a->origin;
+    return keep(&a->header, f->value) && keep(&a->host, door_host(head));
+}
+
 static void begin(struct http_exchange *x, const struct http_request *r) {
     struct rpc_door *d = http_arg(x);
     struct err e = ERR_INIT;
@@ -175,11 +189,8 @@ static void begin(struct http_exchange *x, const struct http_request *r) {
     }
     if (origin.len > ORIGIN_MOST) origin.len = 0;
     struct ask *a = mem_get_zero(sizeof *a);
-    if (a && origin.len && !(a->origin = shared_new(origin))) {
-        mem_put(a, sizeof *a);
-        a = NULL;
-    }
-    if (!a) {
+    if (!a || !keep_texts(a, r->head, origin)) {
+        if (a) ask_free(a);
         err_nomem(&e, "a call");
         http_reply_error(x, &e);
         return;
@@ -237,6 +248,10 @@ static void end(struct http_exchange *x, struct slice body) {
     struct err e = ERR_INIT;
     struct val v = val_none;
     struct jsonrpc_reader reader;
+    if (a->header && a->host && a->caller.kind == CALLER_NOBODY) {
+        const struct auth_signed shown = {shared_slice(a->header), shared_slice(a->host), body};
+        auth_sign(a->door->auth, &shown, &a->caller, &a->room);
+    }
     if (!json_parse(body, &limits, &v, &e)) {
         e.code = ERR_RPC_PARSE;
         refuse(a, &e);

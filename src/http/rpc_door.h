@@ -31,6 +31,9 @@ extern const struct http_handler rpc_preflight_handler; /* of OPTIONS; the same 
 /* What is shown with a request, for auth_name. */
 void door_shown(struct http_exchange *x, const struct http1_head *head, struct auth_shown *shown);
 
+/* The host a request names, without its port. */
+struct slice door_host(const struct http1_head *head);
+
 /* Whether a browser's page may ask this: the host is one of ours, and the page is from here, or from a known origin. `origin`: its
  * value when answers must say that it may read them, else empty. */
 bool door_may_ask(const struct rpc_door *d, const struct http1_head *head, struct slice *origin, struct err *e);

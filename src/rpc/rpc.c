@@ -282,7 +282,7 @@ static bool admit(struct rpc *r, struct rpc_call *c, struct slice name, const st
     c->method = rpc_find(r, name);
     if (!c->method) return err_set(e, ERR_RPC_METHOD, "there is no method \"%s\"", log_text(slice_head(name, 80)));
     if (!(c->method->callers & c->caller->kind))
-        return err_set(e, ERR_AUTHORIZATION, "%s", describe_caller(c->caller->kind));
+        return err_set(e, ERR_AUTHORIZATION, "%s", c->caller->why ? c->caller->why : describe_caller(c->caller->kind));
     if (r->counts.open >= LIMIT_RPC_OPEN) {
         err_limit(e, "open calls", LIMIT_RPC_OPEN, ERR_NOWHERE);
         return err_status(e, 503);

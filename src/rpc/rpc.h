@@ -22,6 +22,7 @@ struct rpc_caller {
     struct slice
         from; /* the other end's address, for logs and limits: an IPv6 one by its /64; empty: on the box itself */
     struct slice agent; /* what the other end calls itself; may be empty */
+    const char *why;    /* of nobody: why what was shown counts for nothing; NULL: nothing was shown. Static */
 };
 
 struct rpc;

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define CLOCK_MS    60000
 #define SPARE_FILES 64 /* descriptors kept for other things than connections */
 
 /* --- phases --- */
@@ -133,6 +134,20 @@ static void warden_gone(struct port *p) {
     loop_stop(LOOP_OWNER(struct daemon, warden, p)->loop, 1);
 }
 
+/* --- the clock --- */
+
+static void ask_clock(struct loop_timer *t) {
+    struct daemon *d = LOOP_OWNER(struct daemon, clock_timer, t);
+    if (!call_is_open(&d->clock) && !call_start(&d->clock, &d->warden, "clock.get", val_empty_map(), NULL, 0, 0, NULL))
+        log_note("the clock could not be asked for");
+    loop_timer_set(d->loop, t, loop_now_ms(d->loop) + CLOCK_MS);
+}
+
+static void heard_clock(struct call *c, struct call_answer *a) {
+    struct daemon *d = LOOP_OWNER(struct daemon, clock, c);
+    if (a->err.code == ERR_NONE) auth_clock(d->auth, val_is_true(val_get(&a->result, LIT("trusted"))));
+}
+
 /* --- the beginning --- */
 
 static void tell_facts(void *arg, struct system_facts *out) {
@@ -176,8 +191,13 @@ static bool make_rooms(struct daemon *d, struct err *e) {
     const struct rpc_config rpc = {.loop = d->loop, .feeds = d->feeds, .where = IN_STARTD, .rows = rows, .row_n = n};
     if (!(d->rpc = rpc_new(&rpc, e))) return false;
     rpc_phase(d->rpc, PHASE_INIT);
-    const struct auth_config auth = {
-        .loop = d->loop, .rpc = d->rpc, .warden = &d->warden, .envelope = &d->envelope, .local_uid = d->options->uid};
+    const struct auth_config auth = {.loop = d->loop,
+                                     .rpc = d->rpc,
+                                     .warden = &d->warden,
+                                     .envelope = &d->envelope,
+                                     .local_uid = d->options->uid,
+                                     .knows_name = doors_know,
+                                     .arg = d};
     const struct system_config system = {.loop = d->loop,
                                          .rpc = d->rpc,
                                          .warden = &d->warden,
@@ -221,6 +241,12 @@ static bool open_all(struct daemon *d, const struct warden_birth *birth, struct 
                  report.landlock ? "on" : "off", (unsigned)getuid());
     else
         log_warn("begun again, since the last one ended: %s", birth->last);
+    d->clock = (struct call){.done = heard_clock};
+    d->clock_timer = (struct loop_timer){.call = ask_clock, .name = "clock"};
+    if (d->options->trust_clock && !call_start(&d->clock, &d->warden, "clock.trust",
+                                               VAL_MAP_OF({"by_operator", val_of_bool(true)}), NULL, 0, 0, e))
+        return false;
+    ask_clock(&d->clock_timer);
     return open_state(d, e) && doors_listen(d, e);
 }
 
@@ -238,6 +264,8 @@ static void close_all(struct daemon *d) {
     }
     call_cancel(&d->files_call);
     call_cancel(&d->ask);
+    call_cancel(&d->clock);
+    loop_timer_clear(&d->clock_timer);
     rpc_free(d->rpc);
     feeds_free(d->feeds);
     auth_free(d->auth);

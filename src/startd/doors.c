@@ -51,12 +51,14 @@ static const struct http_handler only_post_handler = {.name = "only post", .begi
 
 /* --- routes --- */
 
-static bool knows_host(void *arg, struct slice host) {
+bool doors_know(void *arg, struct slice host) {
     const struct daemon *d = arg;
     if (!d->state || state_mode(d->state) == STATE_OPENING) return false;
     const struct val *server = val_get(val_get(state_peek(d->state), LIT("public")), LIT("serverInfo"));
     const struct val *net = val_get(val_get(server, LIT("network")), LIT("host"));
-    return !val_is_none(val_get(val_get(net, LIT("publicDomains")), host)) ||
+    struct slice name = val_as_text(val_get(server, LIT("hostname"))), local = host;
+    if (slice_ends(host, LIT(".local"))) local.len -= sizeof ".local" - 1;
+    return slice_eq_nocase(local, name) || !val_is_none(val_get(val_get(net, LIT("publicDomains")), host)) ||
            !val_is_none(val_get(val_get(net, LIT("privateDomains")), host));
 }
 
@@ -70,7 +72,7 @@ bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *
     const unsigned get = HTTP_METHOD(HTTP1_METHOD_GET), post = HTTP_METHOD(HTTP1_METHOD_POST),
                    options = HTTP_METHOD(HTTP1_METHOD_OPTIONS);
     d->rpc_door =
-        (struct rpc_door){.rpc = d->rpc, .auth = d->auth, .knows_host = knows_host, .arg = d, .origins = o->origins};
+        (struct rpc_door){.rpc = d->rpc, .auth = d->auth, .knows_host = doors_know, .arg = d, .origins = o->origins};
     rpc_door_init(&d->rpc_door);
     feed_door_init(&d->feed_door, d->feeds);
     if (o->web && !(d->files = http_files_new(d->loop, &d->disk, "web", e))) return false;

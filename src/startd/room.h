@@ -26,7 +26,7 @@ struct startd_options {
     const char *data, *run, *web, *user, *origins;
     struct startd_door doors[DOORS_MOST];
     unsigned door_n;
-    bool ephemeral, no_claim;
+    bool ephemeral, no_claim, trust_clock;
     unsigned uid; /* of who began the program */
     int64_t began_us;
 };
@@ -70,11 +70,15 @@ struct daemon {
     struct call files_call; /* of the run directory, one after the other */
     unsigned file_step;
     void (*gone)(struct daemon *d);
-    struct call ask; /* restart */
+    struct call ask;   /* restart */
+    struct call clock; /* whether it may be believed; asked now and then */
+    struct loop_timer clock_timer;
 };
 
 /* doors.c */
 bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *e);
+/* Whether a host name is the box's: its own, with or without .local, or one of its domains. arg: the daemon. */
+bool doors_know(void *arg, struct slice host);
 bool doors_listen(struct daemon *d, struct err *e);
 /* The files of the run directory, once everything stands. */
 void doors_ready(struct daemon *d);

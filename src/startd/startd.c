@@ -19,6 +19,7 @@ static const char usage[] = "usage: startd --data DIR --run DIR [--http ADDR:POR
                             "  --origin URL       pages of this origin may call too; may be given several times\n"
                             "  --user NAME        whom to become when started as root (startbox)\n"
                             "  --no-claim         whoever comes first may set the box up, without its claim code\n"
+                            "  --trust-clock      the clock of this machine is right, whatever the kernel says\n"
                             "  --ephemeral        ends when its last local client has been gone for a while\n";
 
 static int refuse(const char *why, const char *what) {
@@ -53,6 +54,13 @@ static int read_option(struct startd_options *o, const char *word, const char *v
     return 0;
 }
 
+static bool read_switch(struct startd_options *o, const char *word) {
+    if (!strcmp(word, "--ephemeral")) return o->ephemeral = true;
+    if (!strcmp(word, "--no-claim")) return o->no_claim = true;
+    if (!strcmp(word, "--trust-clock")) return o->trust_clock = true;
+    return false;
+}
+
 static int read_options(int argc, char **argv, struct startd_options *o) {
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
@@ -60,10 +68,7 @@ static int read_options(int argc, char **argv, struct startd_options *o) {
             fputs(usage, stdout);
             exit(0);
         }
-        if (!strcmp(word, "--ephemeral") || !strcmp(word, "--no-claim")) {
-            *(word[2] == 'e' ? &o->ephemeral : &o->no_claim) = true;
-            continue;
-        }
+        if (read_switch(o, word)) continue;
         if (i + 1 == argc) return refuse("want a value behind", word);
         int code = read_option(o, word, argv[++i]);
         if (code) return code;

@@ -66,7 +66,7 @@ ok "and names the way out" says "no daemon seems to run here"
 
 # --- the first start ---
 : >"$box/log"
-start
+start --trust-clock
 ok "a new box is ready" test -n "$at"
 ok "its cookie is for its owner alone" test "$(stat -c %a "$box/run/rpc.authcookie")" = 600
 ok "so is its socket" test "$(stat -c %a "$box/run/rpc.sock")" = 600
@@ -167,6 +167,40 @@ ok "completion for bash" sh -c "$bin/start-cli completion bash >$box/comp && bas
 ok "another machine, by http" exits 0 sh -c "PASSWORD=wonderland $bin/start-cli -H http://$at auth set-password; sleep 6; PASSWORD=wonderland $bin/start-cli -H http://$at auth login"
 ok "keeps a cookie for itself alone" test "$(stat -c %a "$HOME/.config/startbox/cookies.json")" = 600
 ok "and calls with it" sh -c "$bin/start-cli -H http://$at db dump /public/serverInfo/name | grep -q 'Attic Box'"
+
+# --- signed requests ---
+one_line() { sed ':a;N;$!ba;s/\n/\\n/g'; }
+signed() { # signed CONTEXT AGE BODY: the header
+    key=$(one_line <"$HOME/.config/startbox/key.pem")
+    body=$(printf %s "$3" | sed 's/"/\\"/g')
+    printf '{"key":"%s","context":"%s","timestamp":%s,"nonce":%s,"body":"%s"}' "$key" "$1" $(($(date +%s) + $2)) "$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')" "$body" |
+        "$program" codec authsig sign | sed 's/{"header":"\(.*\)"}/X-StartOS-Auth-Sig: \1/'
+}
+ask='{"method":"db.dump","params":{"pointer":"/public/serverInfo/name"}}'
+sends() { # sends HEADER BODY TEXT: the answer has the text
+    got=$(curl -s -H "$1" -H 'Host: attic-box.local' "http://$at/rpc/v1" -d "$2")
+    case $got in *"$3"*) ;; *) echo "$got"; return 1 ;; esac
+}
+ok "a key is made" exits 0 cli init-key
+cp "$box/so" "$box/pub.pem"
+ok "for its owner alone" test "$(stat -c %a "$HOME/.config/startbox/key.pem")" = 600
+ok "once" exits 1 cli init-key
+ok "shown again" sh -c "$bin/start-cli pubkey | cmp - $box/pub.pem"
+header=$(signed attic-box.local 0 "$ask")
+ok "a key nobody knows opens nothing" sends "$header" "$ask" 'the key that signed is not known'
+ok "it is let in" exits 0 cli auth key add laptop "$(cat "$box/pub.pem")"
+ok "under one name" exits 1 cli auth key add again "$(cat "$box/pub.pem")"
+ok "and listed" sh -c "$bin/start-cli auth key list | grep -q laptop"
+header=$(signed attic-box.local 0 "$ask")
+ok "its request is answered" sends "$header" "$ask" 'Attic Box'
+ok "once" sends "$header" "$ask" 'the request was seen before'
+ok "not with another body" sends "$(signed attic-box.local 0 "$ask")" '{"method":"auth.key.list","params":{}}' 'the body is not the one'
+ok "nor an hour late" sends "$(signed attic-box.local -3600 "$ask")" "$ask" 'signed at another time'
+ok "nor for another host" sends "$(signed other.local 0 "$ask")" "$ask" 'the signature is not good'
+ok "what cannot be read is said" sends 'X-StartOS-Auth-Sig: frob' "$ask" 'cannot be read'
+ok "public methods need no signature" sends 'X-StartOS-Auth-Sig: frob' '{"method":"state","params":{}}' running
+ok "a key that is removed is none" exits 0 cli auth key remove laptop
+ok "at once" sends "$(signed attic-box.local 0 "$ask")" "$ask" 'the key that signed is not known'
 
 # --- crashes and ends ---
 reactor=$(pgrep -P "$main" -f . | while read -r p; do grep -q sb-reactor "/proc/$p/comm" && echo "$p"; done)
