@@ -2,6 +2,7 @@
 #include "cli/line.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -31,7 +32,7 @@ struct line {
     uint16_t port;
     bool secure;
     char socket[200], host_text[300], cookie[300];
-    bool has_key;
+    bool has_key, learns;
     struct ed25519ph_key signer;
 
     /* the exchange at hand */
@@ -340,6 +341,28 @@ static bool read_roots(struct line *l, const char *path, struct err *e) {
     return good;
 }
 
+static bool open_pinned(struct line *l, const char *pin, struct err *e) {
+    struct tls_trust trust = {.learn = !pin, .clock_trusted = true};
+    struct buf bytes;
+    buf_init(&bytes, 64);
+    bool good = !pin || (hex_read(&bytes, slice_str(pin), NULL) && bytes.len == 32) ||
+                err_set(e, ERR_INVALID, "what is remembered of this host is no pin");
+    if (pin) trust.pin = bytes.ptr;
+    l->learns = !pin;
+    good = good && (l->tls = tls_client_new(l->loop, &trust, e)) != NULL;
+    buf_release(&bytes);
+    return good;
+}
+
+bool line_pin(const struct line *l, char pin[LINE_PIN]) {
+    uint8_t bytes[32];
+    struct buf text = {.ptr = (uint8_t *)pin, .cap = LINE_PIN - 1, .max = LINE_PIN - 1}; /* never grows */
+    if (!l->learns || !l->tls || !tls_client_pin(l->tls, bytes)) return false;
+    hex_add(&text, slice_of(bytes, sizeof bytes));
+    pin[LINE_PIN - 1] = 0;
+    return true;
+}
+
 static bool read_key(struct line *l, const char *path, struct err *e) {
     struct buf text;
     bool good =
@@ -365,7 +388,7 @@ static bool read_host(struct line *l, const struct line_config *c, struct err *e
     if (c->key && !read_key(l, c->key, e)) return false;
     if (c->cookie) snprintf(l->cookie, sizeof l->cookie, "%s", c->cookie);
     if (!l->secure) return true;
-    return read_roots(l, c->cacert ? c->cacert : "/etc/ssl/certs/ca-certificates.crt", e);
+    return c->cacert ? read_roots(l, c->cacert, e) : open_pinned(l, c->pin, e);
 }
 
 /* Names are found as every program of this machine finds them. */

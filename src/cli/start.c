@@ -50,6 +50,8 @@ static int read_words(struct start *s, int argc, char **argv) {
 
 static int tell(const struct err *e) {
     fprintf(stderr, "start-cli: %s", e->text);
+    if (strstr(e->text, "pinned"))
+        fprintf(stderr, "; if the box was set up anew, take its line out of ~/.config/startbox/pins.json");
     if (e->code != ERR_USAGE) fprintf(stderr, " (%s)", err_label(e->code));
     fputc('\n', stderr);
     return err_exit(e->code);
@@ -67,15 +69,17 @@ static bool run_call(struct start *s, struct line *l, const struct method *m, st
 static int run_method(struct start *s, const struct method *m, size_t used) {
     struct err e = ERR_INIT;
     struct val params = val_none;
-    char cookie[300], key[400];
+    char cookie[300], key[400], pin[LINE_PIN];
     if (!start_params(s, m, used, &params, &e)) return tell(&e);
     const struct line_config config = {.run = s->run,
                                        .host = s->host,
                                        .cacert = s->cacert,
+                                       .pin = start_pin(s, pin),
                                        .cookie = start_cookie(s, cookie, sizeof cookie),
                                        .key = start_key(s, key, sizeof key)};
     struct line *l = line_open(&config, &e);
     bool good = l && run_call(s, l, m, &params, &e);
+    if (l) start_keep_pin(s, l);
     line_close(l);
     val_unref(&params);
     return good ? 0 : tell(&e);

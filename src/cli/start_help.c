@@ -85,6 +85,7 @@ static void print_usage(const struct method *m, FILE *out) {
     while (words.len) {
         struct slice word = slice_cut(&words, ' ');
         const struct shape_field *f = field_of(m, word);
+        if (!f) continue; /* method_check refuses it */
         bool list = f->shape && f->shape->kind == SHAPE_LIST;
         char name[80];
         start_flag(f->name, name, sizeof name);

@@ -56,5 +56,8 @@ bool start_alone(struct start *s, int *code);
 const char *start_key(const struct start *s, char *out, size_t len);
 /* A host's cookie; NULL when there is none. */
 const char *start_cookie(const struct start *s, char *out, size_t len);
+/* The pin of its key, and keeping one that was learnt. */
+const char *start_pin(const struct start *s, char out[LINE_PIN]);
+void start_keep_pin(const struct start *s, const struct line *l);
 
 #endif

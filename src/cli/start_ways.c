@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* --- cookies of hosts: ~/.config/startbox/cookies.json, {"https://box.local": "token"} --- */
+/* --- what is remembered of hosts: ~/.config/startbox/cookies.json and pins.json, {"https://box.local": "token"} --- */
 
 #define COOKIES_MOST 65536
 
@@ -21,12 +21,12 @@ static bool cookie_folder(char *out, size_t len) {
     return n > 0 && (size_t)n + 32 < len;
 }
 
-static struct val read_cookies(const char *folder) {
+static struct val read_hosts(const char *folder, const char *name) {
     static const struct json_limits limits = {.bytes = COOKIES_MOST, .depth = 4};
     char path[400];
     struct buf text;
     struct val v = val_none;
-    snprintf(path, sizeof path, "%s/startbox/cookies.json", folder);
+    snprintf(path, sizeof path, "%s/startbox/%s", folder, name);
     buf_init(&text, COOKIES_MOST + 1);
     if (!file_read_path(path, COOKIES_MOST, &text, NULL) || !json_parse(buf_slice(&text), &limits, &v, NULL) ||
         val_kind(&v) != VAL_MAP) {
@@ -37,15 +37,26 @@ static struct val read_cookies(const char *folder) {
     return v;
 }
 
-const char *start_cookie(const struct start *s, char *out, size_t len) {
+/* What a file says of the host at hand; empty: nothing. */
+static bool recall(const struct start *s, const char *name, char *out, size_t len) {
     char folder[360];
-    if (!s->host || !cookie_folder(folder, sizeof folder)) return NULL;
-    struct val all = read_cookies(folder);
-    struct slice token = val_as_text(val_get(&all, slice_str(s->host)));
-    bool good = token.len && token.len < len - 16;
-    if (good) snprintf(out, len, "session=%.*s", (int)token.len, (const char *)token.ptr);
+    if (!s->host || !cookie_folder(folder, sizeof folder)) return false;
+    struct val all = read_hosts(folder, name);
+    struct slice text = val_as_text(val_get(&all, slice_str(s->host)));
+    bool good = text.len && text.len < len;
+    if (good) snprintf(out, len, "%.*s", (int)text.len, (const char *)text.ptr);
     val_unref(&all);
-    return good ? out : NULL;
+    return good;
+}
+
+const char *start_cookie(const struct start *s, char *out, size_t len) {
+    static const char name[] = "session=";
+    memcpy(out, name, sizeof name);
+    return recall(s, "cookies.json", out + sizeof name - 1, len - sizeof name) ? out : NULL;
+}
+
+const char *start_pin(const struct start *s, char out[LINE_PIN]) {
+    return recall(s, "pins.json", out, LINE_PIN) ? out : NULL;
 }
 
 /* ~/.config/startbox, made when it is missing. -1 with the reason. */
@@ -59,23 +70,32 @@ static int open_folder(struct err *e) {
     return file_make_dir(folder, 0700, e) && file_make_dir(path, 0700, e) ? file_open_dir(path, e) : -1;
 }
 
-/* token empty: forgets it. */
-static bool keep_cookie(const struct start *s, struct slice token, struct err *e) {
+/* text empty: forgets it. */
+static bool remember(const struct start *s, const char *name, struct slice text_of_host, struct err *e) {
     char folder[360];
     struct buf text;
     int dir = open_folder(e);
     if (dir < 0) return false;
     cookie_folder(folder, sizeof folder);
-    struct val all = read_cookies(folder), key = val_of_str(s->host);
-    bool good = token.len ? val_set(&all, val_ref(&key), val_of_text(token)) : val_del(&all, &key);
+    struct val all = read_hosts(folder, name), key = val_of_str(s->host);
+    bool good = text_of_host.len ? val_set(&all, val_ref(&key), val_of_text(text_of_host)) : val_del(&all, &key);
     buf_init(&text, COOKIES_MOST);
-    good = good && json_write(&text, &all, JSON_INDENTED, e) &&
-           file_replace(dir, "cookies.json", buf_slice(&text), 0600, e);
+    good = good && json_write(&text, &all, JSON_INDENTED, e) && file_replace(dir, name, buf_slice(&text), 0600, e);
     close(dir);
     buf_release(&text);
     val_unref(&key);
     val_unref(&all);
     return good;
+}
+
+void start_keep_pin(const struct start *s, const struct line *l) {
+    char pin[LINE_PIN];
+    struct err e = ERR_INIT;
+    if (!s->host || !line_pin(l, pin)) return;
+    if (remember(s, "pins.json", slice_str(pin), &e))
+        fprintf(stderr, "start-cli: met %s for the first time; its key is remembered: %s\n", s->host, pin);
+    else
+        fprintf(stderr, "start-cli: the key of %s is not remembered: %s\n", s->host, e.text);
 }
 
 /* --- the key that signs --- */
@@ -140,8 +160,8 @@ bool start_alone(struct start *s, int *code) {
 static bool log_in(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e) {
     struct val result = val_none;
     if (!line_call(l, m->name, params, &result, e)) return false;
-    bool good =
-        s->host ? keep_cookie(s, val_as_text(val_get(&result, LIT("session"))), e) : start_show(&result, s->form, e);
+    bool good = s->host ? remember(s, "cookies.json", val_as_text(val_get(&result, LIT("session"))), e)
+                        : start_show(&result, s->form, e);
     val_unref(&result);
     return good;
 }
@@ -150,7 +170,7 @@ static bool log_out(struct start *s, struct line *l, const struct method *m, str
     struct val result = val_none;
     if (!line_call(l, m->name, params, &result, e)) return false;
     val_unref(&result);
-    return !s->host || keep_cookie(s, slice_of(NULL, 0), e);
+    return !s->host || remember(s, "cookies.json", slice_of(NULL, 0), e);
 }
 
 /* --- what goes on --- */

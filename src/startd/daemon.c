@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/authority.h"
 #include "startd/room.h"
 #include "state/recover.h"
 
@@ -22,7 +23,7 @@ void daemon_fail(struct daemon *d, const struct err *e) {
 
 /* Whether all that was begun stands, and which phase that makes. */
 void daemon_look(struct daemon *d) {
-    if (d->ending || d->listening <= d->options->door_n || rpc_phase_now(d->rpc) == PHASE_INIT) return;
+    if (d->ending || d->listening < d->wanted || rpc_phase_now(d->rpc) == PHASE_INIT) return;
     if (d->ready) return;
     d->ready = true;
     log_note("ready after %.1f ms", (double)(clock_mono_us() - d->options->began_us) / 1000);
@@ -47,6 +48,10 @@ static void state_stands(struct daemon *d) {
         return;
     }
     auth_state_up(d->auth);
+    if (!doors_certify(d, &e) || !doors_listen_tls(d, &e)) {
+        enter_trouble(d, &e);
+        return;
+    }
     bool owned = auth_has_password(d->auth);
     rpc_phase(d->rpc, owned ? PHASE_RUN : PHASE_SETUP);
     if (!owned && system_claim(d->system)[0])
@@ -145,7 +150,13 @@ static void ask_clock(struct loop_timer *t) {
 
 static void heard_clock(struct call *c, struct call_answer *a) {
     struct daemon *d = LOOP_OWNER(struct daemon, clock, c);
-    if (a->err.code == ERR_NONE) auth_clock(d->auth, val_is_true(val_get(&a->result, LIT("trusted"))));
+    struct err e = ERR_INIT;
+    if (a->err.code != ERR_NONE) return;
+    d->clock_trusted = val_is_true(val_get(&a->result, LIT("trusted")));
+    auth_clock(d->auth, d->clock_trusted);
+    /* Certificates wear out, and names change. */
+    if (d->state_stood && state_mode(d->state) == STATE_UP && !doors_certify(d, &e))
+        log_warn("the certificate could not be renewed: %s", e.text);
 }
 
 /* --- the beginning --- */
@@ -158,9 +169,16 @@ static void tell_facts(void *arg, struct system_facts *out) {
                                  .trouble_code = err_rpc(d->trouble.code)};
 }
 
+static struct slice tell_root(void *arg) {
+    const struct daemon *d = arg;
+    return authority_identity(d->state).root;
+}
+
 static void set_up(void *arg) {
     struct daemon *d = arg;
+    struct err e = ERR_INIT;
     rpc_phase(d->rpc, PHASE_RUN);
+    if (!doors_certify(d, &e)) log_warn("there is no certificate for the new name: %s", e.text);
     doors_ready(d); /* the claim code is worth nothing any more */
 }
 
@@ -205,6 +223,7 @@ static bool make_rooms(struct daemon *d, struct err *e) {
                                          .facts = tell_facts,
                                          .end = end_asked,
                                          .set_up = set_up,
+                                         .root_ca = tell_root,
                                          .envelope = &d->envelope,
                                          .claims = !d->options->no_claim,
                                          .arg = d};
@@ -257,6 +276,7 @@ static void close_all(struct daemon *d) {
         loop_turn(d->loop, 0);
         http_server_free(d->server);
     }
+    tls_server_free(d->tls);
     rpc_door_release(&d->rpc_door);
     for (unsigned i = 0; i <= DOORS_MOST; i++) {
         call_cancel(&d->listens[i].call);

@@ -1,12 +1,15 @@
 /* doors.c - what the daemon listens on, what stands behind it, and the files of the run directory that tell of it. */
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "net/authority.h"
 #include "protocols/json.h"
 #include "startd/room.h"
 
 #include <stdio.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* --- pages --- */
@@ -49,6 +52,19 @@ static void refuse_get(struct http_exchange *x, const struct http_request *r) {
 }
 static const struct http_handler only_post_handler = {.name = "only post", .begin = refuse_get};
 
+static void show_root(struct http_exchange *x, const struct http_request *r) {
+    struct daemon *d = http_arg(x);
+    struct slice root = d->state && d->state_stood ? authority_identity(d->state).root : slice_of(NULL, 0);
+    (void)r;
+    if (root.len)
+        http_reply(x, 200, LIT("application/x-x509-ca-cert"),
+                   LIT("Content-Disposition: attachment; filename=\"startbox.crt\"\r\nCache-Control: no-cache\r\n"),
+                   root);
+    else
+        http_reply(x, 404, LIT("text/plain; charset=utf-8"), LIT(""), LIT("Not Found\n"));
+}
+static const struct http_handler root_handler = {.name = "root ca", .begin = show_root};
+
 /* --- routes --- */
 
 bool doors_know(void *arg, struct slice host) {
@@ -81,6 +97,7 @@ bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *
     add(d, (struct http_route){"/rpc/", true, get, 0, &only_post_handler, d});
     add(d, (struct http_route){"/ws/rpc/", true, get, 0, &websocket_begin_handler, &d->feed_door.door});
     add(d, (struct http_route){"/healthz", false, HTTP_READING, 0, &health_handler, d});
+    add(d, (struct http_route){"/static/local-root-ca.crt", false, HTTP_READING, 0, &root_handler, d});
     if (d->files)
         add(d, (struct http_route){"/", true, HTTP_READING, 0, &http_files_handler, d->files});
     else
@@ -90,13 +107,18 @@ bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *
 
 /* --- listening --- */
 
+static struct stream_filter *cipher(void *arg, struct err *e) {
+    return tls_accept(arg, e);
+}
+
 static void listened(struct call *c, struct call_answer *a) {
     struct daemon_listen *l = LOOP_OWNER(struct daemon_listen, call, c);
     struct daemon *d = l->daemon;
     struct err e = a->err;
     int fd = call_answer_take_fd(a, 0);
     if (e.code == ERR_NONE && fd < 0) err_set(&e, ERR_NETWORK, "the warden gave no socket");
-    if (e.code == ERR_NONE) http_server_listen(d->server, fd, NULL, NULL, &e);
+    bool tls = l->door && l->door->tls;
+    if (e.code == ERR_NONE) http_server_listen(d->server, fd, tls ? cipher : NULL, d->tls, &e);
     if (e.code != ERR_NONE) {
         if (l->door) err_context(&e, "%s", l->door->address);
         daemon_fail(d, &e);
@@ -121,8 +143,69 @@ static bool listen_on(struct daemon *d, unsigned i, const struct startd_door *do
 
 bool doors_listen(struct daemon *d, struct err *e) {
     for (unsigned i = 0; i < d->options->door_n; i++)
-        if (!listen_on(d, i, &d->options->doors[i], e)) return false;
+        if (!d->options->doors[i].tls) {
+            d->wanted++;
+            if (!listen_on(d, i, &d->options->doors[i], e)) return false;
+        }
+    d->wanted++;
     return listen_on(d, d->options->door_n, NULL, e);
+}
+
+/* A tenth of the board's memory: some 26 KiB each at most. */
+static unsigned find_tls_connections(void) {
+    struct sysinfo facts;
+    if (sysinfo(&facts)) return LIMIT_TLS_CONNECTIONS;
+    uint64_t n = (uint64_t)facts.totalram * facts.mem_unit / 10 / (26u << 10);
+    return n < LIMIT_TLS_CONNECTIONS    ? LIMIT_TLS_CONNECTIONS
+           : n > LIMIT_HTTP_CONNECTIONS ? LIMIT_HTTP_CONNECTIONS
+                                        : (unsigned)n;
+}
+
+/* The addresses that doors are bound to stand in the certificate too. */
+static size_t list_ips(const struct daemon *d, struct address *room, struct x509_alt *ips) {
+    size_t n = 0;
+    for (unsigned i = 0; i < d->options->door_n; i++) {
+        struct address *a = &room[n];
+        if (!address_read(slice_str(d->options->doors[i].address), a, NULL)) continue;
+        if (a->any.sa_family == AF_INET && a->v4.sin_addr.s_addr)
+            ips[n++] = (struct x509_alt){X509_ALT_IP, slice_of(&a->v4.sin_addr, 4)};
+        else if (a->any.sa_family == AF_INET6 && !IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr))
+            ips[n++] = (struct x509_alt){X509_ALT_IP, slice_of(&a->v6.sin6_addr, 16)};
+    }
+    return n;
+}
+
+bool doors_certify(struct daemon *d, struct err *e) {
+    struct address room[DOORS_MOST];
+    struct x509_alt ips[DOORS_MOST];
+    const struct val *server = val_get(val_get(state_peek(d->state), LIT("public")), LIT("serverInfo"));
+    const struct authority_wants want = {.hostname = val_as_text(val_get(server, LIT("hostname"))),
+                                         .ips = ips,
+                                         .ip_n = list_ips(d, room, ips),
+                                         .now_s = clock_wall_ms() / 1000,
+                                         .clock_trusted = d->clock_trusted};
+    const struct tls_server_limits limits = {.connections = find_tls_connections()};
+    bool changed, first = !d->tls;
+    if (!authority_keep(d->state, &want, &changed, e)) return false;
+    if (!changed && !first) return true;
+    if (first && !(d->tls = tls_server_new(d->loop, &limits, e))) return false;
+    struct authority_identity id = authority_identity(d->state);
+    struct buf chain;
+    buf_init(&chain, LIMIT_PEM);
+    bool good = (buf_add(&chain, id.leaf) && buf_add(&chain, id.root)) || err_nomem(e, "certificates");
+    const struct tls_identity_text text = {buf_slice(&chain), id.key};
+    good = good && tls_server_certificates(d->tls, &text, 1, e);
+    buf_release(&chain);
+    return good;
+}
+
+bool doors_listen_tls(struct daemon *d, struct err *e) {
+    for (unsigned i = 0; i < d->options->door_n; i++)
+        if (d->options->doors[i].tls) {
+            d->wanted++;
+            if (!listen_on(d, i, &d->options->doors[i], e)) return false;
+        }
+    return true;
 }
 
 /* --- the files of the run directory --- */
@@ -139,7 +222,8 @@ static bool put_ready(struct daemon *d, struct err *e) {
     bool good = true;
     buf_init(&text, 65536);
     for (unsigned i = 0; good && i < d->options->door_n; i++)
-        good = val_push(d->options->doors[i].tls ? &https : &http, val_ref(&d->listens[i].address));
+        if (!val_is_none(&d->listens[i].address))
+            good = val_push(d->options->doors[i].tls ? &https : &http, val_ref(&d->listens[i].address));
     struct val ready = VAL_MAP_OF({"pid", val_of_u64((uint64_t)getppid())}, {"version", val_of_str(STARTBOX_VERSION)},
                                   {"http", http}, {"https", https}, {"socket", val_of_str("rpc.sock")});
     bool claims = rpc_phase_now(d->rpc) == PHASE_SETUP && system_claim(d->system)[0];

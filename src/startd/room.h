@@ -65,8 +65,8 @@ struct daemon {
     struct tls_server *tls;
 
     struct daemon_listen listens[DOORS_MOST + 1];
-    unsigned listening;
-    bool ready, ending;
+    unsigned wanted, listening;
+    bool ready, ending, clock_trusted;
     struct call files_call; /* of the run directory, one after the other */
     unsigned file_step;
     void (*gone)(struct daemon *d);
@@ -80,6 +80,9 @@ bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *
 /* Whether a host name is the box's: its own, with or without .local, or one of its domains. arg: the daemon. */
 bool doors_know(void *arg, struct slice host);
 bool doors_listen(struct daemon *d, struct err *e);
+/* The box's own certificate, and behind it the doors with TLS: once the state stands. */
+bool doors_certify(struct daemon *d, struct err *e);
+bool doors_listen_tls(struct daemon *d, struct err *e);
 /* The files of the run directory, once everything stands. */
 void doors_ready(struct daemon *d);
 /* They go, then `gone` is called. */

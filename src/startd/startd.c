@@ -10,17 +10,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: startd --data DIR --run DIR [--http ADDR:PORT]... [options]\n"
-                            "\n"
-                            "  --data DIR         what is kept: the state of the box\n"
-                            "  --run DIR          what is gone when it ends: rpc.sock, rpc.authcookie, ready\n"
-                            "  --http ADDR:PORT   a door without TLS; port 0: any. May be given several times\n"
-                            "  --web DIR          another web page than the built-in one\n"
-                            "  --origin URL       pages of this origin may call too; may be given several times\n"
-                            "  --user NAME        whom to become when started as root (startbox)\n"
-                            "  --no-claim         whoever comes first may set the box up, without its claim code\n"
-                            "  --trust-clock      the clock of this machine is right, whatever the kernel says\n"
-                            "  --ephemeral        ends when its last local client has been gone for a while\n";
+static const char usage[] =
+    "usage: startd --data DIR --run DIR [--http ADDR:PORT]... [--https ADDR:PORT]... [options]\n"
+    "\n"
+    "  --data DIR         what is kept: the state of the box\n"
+    "  --run DIR          what is gone when it ends: rpc.sock, rpc.authcookie, ready\n"
+    "  --http ADDR:PORT   a door without TLS; port 0: any. May be given several times\n"
+    "  --https ADDR:PORT  a door with TLS, on the box's own certificate. May be given several times\n"
+    "  --web DIR          another web page than the built-in one\n"
+    "  --origin URL       pages of this origin may call too; may be given several times\n"
+    "  --user NAME        whom to become when started as root (startbox)\n"
+    "  --no-claim         whoever comes first may set the box up, without its claim code\n"
+    "  --trust-clock      the clock of this machine is right, whatever the kernel says\n"
+    "  --ephemeral        ends when its last local client has been gone for a while\n";
 
 static int refuse(const char *why, const char *what) {
     fprintf(stderr, "startd: %s%s%s\n\n%s", why, what ? " " : "", what ? what : "", usage);
@@ -43,6 +45,8 @@ static int read_option(struct startd_options *o, const char *word, const char *v
         o->run = value;
     else if (!strcmp(word, "--http"))
         return add_door(o, value, false);
+    else if (!strcmp(word, "--https"))
+        return add_door(o, value, true);
     else if (!strcmp(word, "--web"))
         o->web = value;
     else if (!strcmp(word, "--user"))

@@ -3,6 +3,7 @@
 
 #include "auth/auth.h"
 #include "base/must.h"
+#include "net/authority.h"
 #include "system/system.h"
 
 static const struct method *const *const rooms[] = {auth_tables, system_tables};
@@ -43,16 +44,14 @@ struct plan *startd_plan(struct err *e) {
     static struct plan_branch all[64] = {
         /* the plan points into it */
         {.pattern = "/public", .owner = "main"},
-        {.pattern = "/public/serverInfo/network", .owner = "net"},
         {.pattern = "/public/packageData", .owner = "service"},
         {.pattern = "/private", .owner = "main", .attrs = PLAN_PRIVATE},
-        {.pattern = "/private/keyStore", .owner = "net", .attrs = PLAN_SECRET},
     };
-    unsigned n = 5;
+    unsigned n = 3;
     const struct {
         const struct plan_branch *of;
         unsigned n;
-    } parts[] = {{system_branches, system_branch_n}, {auth_branches, auth_branch_n}};
+    } parts[] = {{system_branches, system_branch_n}, {auth_branches, auth_branch_n}, {net_branches, net_branch_n}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         for (unsigned k = 0; k < parts[i].n; k++) {
             must(n < sizeof all / sizeof all[0]);

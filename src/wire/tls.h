@@ -74,12 +74,15 @@ struct tls_client;
 struct tls_trust {
     struct slice roots; /* PEM, many certificates */
     const uint8_t *pin; /* 32 bytes, or NULL */
+    bool learn; /* whoever is met first is believed, and pinned: tls_client_pin tells whom. For who asks a person */
     bool clock_trusted;
 };
 
 /* Reading Debian's 140 roots takes some 10 ms on a PC: at start, not while serving. */
 struct tls_client *tls_client_new(struct loop *l, const struct tls_trust *trust, struct err *e);
 void tls_client_free(struct tls_client *c);
+/* The pin it has, or has learnt; false: none yet. */
+bool tls_client_pin(const struct tls_client *c, uint8_t pin[32]);
 /* Whether the wall clock is right. While it is not, the dates in certificates are not judged; all else is. Sessions made
  * without dates are forgotten once they can be judged. */
 void tls_client_clock(struct tls_client *c, bool trusted);

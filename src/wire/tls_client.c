@@ -25,7 +25,7 @@ struct tls_client {
     struct arena arena;
     br_x509_trust_anchor *roots;
     unsigned root_n;
-    bool pinned, clock_trusted;
+    bool pinned, learns, clock_trusted; /* learns: pinned, but not to whom yet */
     uint8_t pin[32];
     br_ssl_client_context model;
     struct session sessions[LIMIT_TLS_CLIENT_SESSIONS];
@@ -170,7 +170,7 @@ static bool take_host(struct client_filter *cf, struct slice host, struct err *e
 }
 
 static bool make_judge(struct client_filter *cf) {
-    const struct tls_client *c = cf->client;
+    struct tls_client *c = cf->client;
     uint8_t address[16];
     cf->judge = mem_get(sizeof *cf->judge);
     if (!cf->judge) return false;
@@ -178,6 +178,7 @@ static bool make_judge(struct client_filter *cf) {
         .roots = c->roots,
         .root_n = c->root_n,
         .pin = c->pinned ? c->pin : NULL,
+        .learns = c->learns ? &c->learns : NULL,
         .host = cf->host,
         .by_address = tls_address(slice_str(cf->host), address) != 0,
         .dated = cf->dated,
@@ -234,6 +235,10 @@ static void release(struct tls_side *side) {
 static bool make_trust(struct tls_client *c, const struct tls_trust *trust, struct err *e) {
     c->clock_trusted = trust->clock_trusted;
     arena_init(&c->arena, LIMIT_TLS_ROOTS_BYTES);
+    if (trust->learn) {
+        c->pinned = c->learns = true;
+        return true;
+    }
     if (trust->pin) {
         c->pinned = true;
         memcpy(c->pin, trust->pin, sizeof c->pin);
@@ -254,6 +259,12 @@ static bool make_model(struct tls_client *c, struct err *e) {
     bool good = br_ssl_client_reset(&c->model, NULL, 0);
     mem_put(in, BR_SSL_BUFSIZE_INPUT);
     return good || err_set(e, ERR_UNKNOWN, "there is no randomness to make keys from");
+}
+
+bool tls_client_pin(const struct tls_client *c, uint8_t pin[32]) {
+    if (!c->pinned || c->learns) return false;
+    memcpy(pin, c->pin, sizeof c->pin);
+    return true;
 }
 
 struct tls_client *tls_client_new(struct loop *l, const struct tls_trust *trust, struct err *e) {

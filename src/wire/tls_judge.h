@@ -18,7 +18,8 @@ struct tls_judge {
     /* what to judge by; lent */
     const br_x509_trust_anchor *roots;
     unsigned root_n;
-    const uint8_t *pin;
+    uint8_t *pin;
+    bool *learns; /* with a pin that is not known yet: it is put there, and this set to false; NULL: it is known */
     const char *host;
     bool by_address; /* the host is an IP address */
     bool dated;      /* dates are judged */

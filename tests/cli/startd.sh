@@ -23,6 +23,7 @@ start() { # start OPTIONS...
     main=$!
     soon test -e "$box/run/ready"
     at=$(sed -n 's/.*"http":\["\([^"]*\)".*/\1/p' "$box/run/ready")
+    tls=$(sed -n 's/.*"https":\["\([^"]*\)".*/\1/p' "$box/run/ready")
 }
 stop() {
     kill "$main" && wait "$main"
@@ -66,7 +67,7 @@ ok "and names the way out" says "no daemon seems to run here"
 
 # --- the first start ---
 : >"$box/log"
-start --trust-clock
+start --trust-clock --https 127.0.0.1:0
 ok "a new box is ready" test -n "$at"
 ok "its cookie is for its owner alone" test "$(stat -c %a "$box/run/rpc.authcookie")" = 600
 ok "so is its socket" test "$(stat -c %a "$box/run/rpc.sock")" = 600
@@ -201,6 +202,23 @@ ok "what cannot be read is said" sends 'X-StartOS-Auth-Sig: frob' "$ask" 'cannot
 ok "public methods need no signature" sends 'X-StartOS-Auth-Sig: frob' '{"method":"state","params":{}}' running
 ok "a key that is removed is none" exits 0 cli auth key remove laptop
 ok "at once" sends "$(signed attic-box.local 0 "$ask")" "$ask" 'the key that signed is not known'
+
+# --- TLS on the box's own certificate ---
+ok "the root certificate is there for everybody" status 200 "http://$at/static/local-root-ca.crt"
+cp "$box/body" "$box/root.crt"
+ok "it is a root" sh -c "openssl x509 -in $box/root.crt -noout -text | grep -q 'CA:TRUE'"
+ok "the tree has its fingerprint" sh -c "$bin/start-cli --format json db dump /public/serverInfo/caFingerprint | grep -q \"\$(openssl x509 -in $box/root.crt -noout -fingerprint -sha256 | sed 's/.*=//')\""
+ok "who trusts it reaches the box" status 200 --cacert "$box/root.crt" "https://$tls/rpc/v1" -d '{"method":"state","params":{}}'
+ok "by its name too" status 200 --cacert "$box/root.crt" --connect-to "attic-box.local:443:$tls" https://attic-box.local/healthz
+ok "who does not is not fooled" sh -c "! curl -s https://$tls/healthz"
+ok "a cookie by TLS stays with TLS" sh -c "curl -sD - --cacert $box/root.crt https://$tls/rpc/v1 -d '{\"method\":\"auth.login\",\"params\":{\"password\":\"wonderland\"}}' | grep -qi '^set-cookie: session=.*Secure'"
+ok "the command line with roots" exits 0 cli --cacert "$box/root.crt" -H "https://$tls" state
+ok "and without: the first key is remembered" exits 0 cli -H "https://$tls" state
+ok "which it says" says "for the first time"
+ok "and says once" sh -c "test -z \"\$($bin/start-cli -H https://$tls state 2>&1 >/dev/null)\""
+sed -i 's/: "......../: "00000000/' "$HOME/.config/startbox/pins.json"
+ok "another key is refused" exits 71 cli -H "https://$tls" state
+ok "with what to do" says pins.json
 
 # --- crashes and ends ---
 reactor=$(pgrep -P "$main" -f . | while read -r p; do grep -q sb-reactor "/proc/$p/comm" && echo "$p"; done)
