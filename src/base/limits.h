@@ -176,6 +176,12 @@
 /* Of one phase; all together stay below 2^53, so that JavaScript reads them right. */
 #define LIMIT_PROGRESS_WEIGHT (1ull << 40)
 
+/* system */
+/* Notifications kept: who does not read them loses the oldest. */
+#define LIMIT_SYSTEM_NOTICES 500
+/* Keys that may log in by ssh. */
+#define LIMIT_SYSTEM_SSH_KEYS 64
+
 /* http */
 /* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
 #define LIMIT_HTTP_CONNECTIONS 12000

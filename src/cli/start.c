@@ -13,25 +13,27 @@ static int refuse(const char *what, const char *word) {
     return 2;
 }
 
-/* An option of start-cli itself. 1: it was one, 0: it was none, -1: refused. */
+/* An option of start-cli itself. 1: it was one, 0: it was none, -1: refused. Behind the command only those count that no command has
+ * (the first two of the list): --host may be a mail server. */
 static int take_option(struct start *s, int argc, char **argv, int *i) {
     const char *word = argv[*i];
-    static const char *const with_value[] = {"--run", "-H", "--host", "--cacert", "--key", "--format"};
+    static const char *const with_value[] = {"--format", "-H", "--host", "--cacert", "--key", "--run"};
     if (!strcmp(word, "-h") || !strcmp(word, "--help")) return s->help = true, 1;
     if (!strcmp(word, "-f") || !strcmp(word, "--follow")) return s->follow = true, 1;
-    for (size_t k = 0; k < sizeof with_value / sizeof with_value[0]; k++) {
+    size_t n = s->word_n ? 2 : sizeof with_value / sizeof with_value[0];
+    for (size_t k = 0; k < n; k++) {
         size_t len = strlen(with_value[k]);
         bool joined = !strncmp(word, with_value[k], len) && word[len] == '=';
         if (!joined && strcmp(word, with_value[k]) != 0) continue;
         const char *value = joined ? word + len + 1 : *i + 1 < argc ? argv[++*i] : NULL;
         if (!value) return refuse("want a value behind", word), -1;
         switch (k) {
-        case 0: s->run = value; return 1;
+        case 0: return start_form(value, &s->form) ? 1 : (refuse("there is no format", value), -1);
         case 1:
         case 2: s->host = value; return 1;
         case 3: s->cacert = value; return 1;
         case 4: s->key = value; return 1;
-        default: return start_form(value, &s->form) ? 1 : (refuse("there is no format", value), -1);
+        default: s->run = value; return 1;
         }
     }
     return 0;
@@ -59,7 +61,7 @@ static int tell(const struct err *e) {
 
 static bool run_call(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e) {
     struct val result = val_none;
-    const struct start_way *way = start_way(m);
+    const struct start_way *way = s->follow ? start_follow_way() : start_way(m);
     if (way) return way->run(s, l, m, params, e);
     bool good = line_call(l, m->name, params, &result, e) && start_show(&result, s->form, e);
     val_unref(&result);

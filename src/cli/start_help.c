@@ -4,7 +4,7 @@
 #include "state/plan.h"
 
 static const char options[] =
-    "Options, before or behind the command:\n"
+    "Options, before the command (--format, -H, -f and -h also behind it):\n"
     "  --run DIR       the daemon's run directory (STARTBOX_RUN; /run/startbox)\n"
     "  -H, --host URL  another machine's daemon: https://box.local (STARTBOX_HOST)\n"
     "  --cacert FILE   roots of trust for it\n"

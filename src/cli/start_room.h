@@ -50,6 +50,7 @@ struct start_way {
     bool (*run)(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e);
 };
 const struct start_way *start_way(const struct method *m);
+const struct start_way *start_follow_way(void); /* of -f: the feed behind the answer */
 /* Commands that call nobody: init-key, pubkey. False: this is none of them. */
 bool start_alone(struct start *s, int *code);
 /* The file of the key that signs; NULL when there is none. */

@@ -218,6 +218,22 @@ static bool watch_tree(struct start *s, struct line *l, const struct method *m, 
     return good;
 }
 
+/* Of what has a feed: only what it says. */
+static bool follow_on(struct start *s, struct line *l, const struct method *m, struct val *params, struct err *e) {
+    struct val result = val_none;
+    if (!line_call(l, m->name, params, &result, e)) return false;
+    struct val guid = val_ref(val_get(&result, LIT("guid")));
+    val_unref(&result);
+    bool good = follow(s, l, val_as_text(&guid), e);
+    val_unref(&guid);
+    return good;
+}
+
+const struct start_way *start_follow_way(void) {
+    static const struct start_way way = {"", follow_on};
+    return &way;
+}
+
 static const struct start_way ways[] = {{"auth.login", log_in}, {"auth.logout", log_out}, {"db.subscribe", watch_tree}};
 
 const struct start_way *start_way(const struct method *m) {

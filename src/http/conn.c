@@ -184,7 +184,6 @@ static void find_from(struct http_conn *c) {
     set_from(c, "none", 4); /* gone already: its own */
     if (!stream_peer(&c->s, &a)) return;
     switch (a.any.sa_family) {
-    case AF_UNIX: c->from_len = FROM_LOCAL; return;
     case AF_INET: set_from(c, &a.v4.sin_addr, 4); return;
     case AF_INET6:
         if (IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr))
@@ -340,6 +339,7 @@ static void forget(struct http_conn *c) {
     *(c->prev ? &c->prev->next : &s->conns) = c->next;
     if (c->next) c->next->prev = c->prev;
     s->counts.open--;
+    s->counts.local -= c->from_len == FROM_LOCAL;
     struct http_upper *u = c->upper;
     if (u) u->call(u, STREAM_GONE);
     mem_put(c, sizeof *c);

@@ -56,12 +56,13 @@ static void accepted(struct listener *li, int fd, const struct address *peer) {
         kernel_close(fd);
         return;
     }
-    (void)peer; /* asked of the kernel when somebody wants to know: 100 bytes a connection otherwise */
+    /* Which address it is, the kernel is asked when somebody wants to know: 100 bytes a connection otherwise. */
+    bool local = peer->any.sa_family == AF_UNIX;
     c->server = s;
     c->s.call = http_conn_heard;
     c->s.name = d->cipher ? "https" : "http";
     c->secure = d->cipher != NULL;
-    c->from_len = FROM_UNKNOWN;
+    c->from_len = local ? FROM_LOCAL : FROM_UNKNOWN;
     if (!stream_start(&c->s, s->loop, fd, false, s->limits.kept, s->limits.out, &e)) {
         s->counts.refused++;
         mem_put(c, sizeof *c);
@@ -72,6 +73,7 @@ static void accepted(struct listener *li, int fd, const struct address *peer) {
     if (c->next) c->next->prev = c;
     s->conns = c;
     s->counts.open++;
+    s->counts.local += local;
     s->counts.accepted++;
     if (!http_conn_wait(c, HTTP_WAIT_FIRST) || !d->cipher) return;
     struct stream_filter *f = d->cipher(d->cipher_arg, &e);
@@ -171,7 +173,7 @@ void http_server_stop(struct http_server *s, int64_t most_ms, void (*stopped)(vo
             c->upper->stop(c->upper);
         else if (c->x && c->x->whole && c->x->route->handler->stop)
             c->x->route->handler->stop(c->x);
-        else if (c->listed && !c->ready)
+        else if (c->listed && !c->ready && !c->x) /* a handler may be who asks: then its exchange is not over */
             http_conn_close(c, true);
     }
     if (!loop_timer_set(s->loop, &s->stop_timer, loop_now_ms(s->loop) + (most_ms ? most_ms : s->limits.end_ms)))

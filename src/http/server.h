@@ -70,9 +70,10 @@ struct http_route {
 
 struct http_counts {
     uint64_t accepted, requests, refused, evicted, timeouts;
-    unsigned open; /* connections now */
-    size_t held;   /* bytes of unfinished requests and messages now */
-    size_t out;    /* memory of answers that wait */
+    unsigned open;  /* connections now */
+    unsigned local; /* of them, by a Unix socket */
+    size_t held;    /* bytes of unfinished requests and messages now */
+    size_t out;     /* memory of answers that wait */
 };
 
 /* Routes are tried in order; they must last. */

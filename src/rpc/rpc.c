@@ -1,6 +1,7 @@
 /* rpc.c - see rpc.h. */
 #include "rpc/rpc.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 struct rpc_name {
     struct slice text;
     const struct method *row;
+    struct rpc_row_counts *counts;
 };
 
 struct rpc {
@@ -18,7 +20,8 @@ struct rpc {
     unsigned phase;
     const struct method **rows; /* by name */
     size_t row_n;
-    struct rpc_name *names; /* by hash; a power of two */
+    struct rpc_row_counts *row_counts; /* as rows */
+    struct rpc_name *names;            /* by hash; a power of two */
     size_t name_n, name_cap;
     struct rpc_call *calls; /* open ones */
     struct rpc_counts counts;
@@ -53,7 +56,7 @@ static bool add_name(struct rpc *r, struct slice name, const struct method *m, s
     if (n->row)
         return err_set(e, ERR_DUPLICATE, "two methods are called %.*s: %s and %s", (int)name.len,
                        (const char *)name.ptr, n->row->name, m->name);
-    *n = (struct rpc_name){name, m};
+    *n = (struct rpc_name){.text = name, .row = m};
     return true;
 }
 
@@ -85,10 +88,14 @@ static bool make_index(struct rpc *r, struct err *e) {
     }
     r->names = mem_get_zero(r->name_cap * sizeof *r->names);
     r->rows = mem_get_zero(r->config.row_n * sizeof *r->rows);
-    if (!r->names || !r->rows) return err_nomem(e, "the table of methods");
+    r->row_counts = mem_get_zero(r->config.row_n * sizeof *r->row_counts);
+    if (!r->names || !r->rows || !r->row_counts) return err_nomem(e, "the table of methods");
     for (size_t i = 0; i < r->config.row_n; i++)
         if (r->config.rows[i]->where & r->config.where && !add_row(r, r->config.rows[i], e)) return false;
     qsort(r->rows, r->row_n, sizeof *r->rows, by_name);
+    for (size_t i = 0; i < r->row_n; i++)
+        for (size_t k = 0; k < r->name_cap; k++)
+            if (r->names[k].row == r->rows[i]) r->names[k].counts = &r->row_counts[i];
     return true;
 }
 
@@ -110,6 +117,7 @@ void rpc_free(struct rpc *r) {
     while (r->calls) rpc_cancel(r->calls);
     mem_put(r->names, r->name_cap * sizeof *r->names);
     mem_put(r->rows, r->config.row_n * sizeof *r->rows);
+    mem_put(r->row_counts, r->config.row_n * sizeof *r->row_counts);
     mem_put(r, sizeof *r);
 }
 
@@ -159,6 +167,19 @@ struct rpc_counts rpc_counts(const struct rpc *r) {
     return r->counts;
 }
 
+struct rpc_row_counts rpc_row_counts(const struct rpc *r, size_t i) {
+    return r->row_counts[i];
+}
+
+static void count_row(struct rpc_call *c, bool failed) {
+    uint64_t us = (uint64_t)(clock_mono_us() - c->began_us), most = 100;
+    unsigned i = 0;
+    for (; i + 1 < RPC_BUCKETS && us > most; i++) most *= 10;
+    c->counts->took[i]++;
+    c->counts->us += us;
+    c->counts->failed += failed;
+}
+
 #ifdef STARTBOX_TEST
 void rpc_listen(struct rpc *r,
                 void (*heard)(void *arg, const struct method *m, const struct val *params, const struct val *result),
@@ -197,6 +218,7 @@ static void end(struct rpc_call *c, const struct err *why) {
     if (!why && c->rpc->heard) c->rpc->heard(c->rpc->heard_arg, c->method, &params, &result);
 #endif
     val_unref(&params);
+    if (c->counts) count_row(c, why != NULL);
     const struct state *s = c->rpc->config.state;
     if (why) c->shown = s ? state_shown_settled(s) : 0;
     c->done(c, &result, why ? 0 : revision, why);
@@ -279,7 +301,8 @@ static const char *describe_caller(enum caller_kind kind) {
 }
 
 static bool admit(struct rpc *r, struct rpc_call *c, struct slice name, const struct val *params, struct err *e) {
-    c->method = rpc_find(r, name);
+    const struct rpc_name *found = find_name(r, name);
+    c->method = found->row && found->row->phases & r->phase ? found->row : NULL;
     if (!c->method) return err_set(e, ERR_RPC_METHOD, "there is no method \"%s\"", log_text(slice_head(name, 80)));
     if (!(c->method->callers & c->caller->kind))
         return err_set(e, ERR_AUTHORIZATION, "%s", c->caller->why ? c->caller->why : describe_caller(c->caller->kind));
@@ -287,6 +310,8 @@ static bool admit(struct rpc *r, struct rpc_call *c, struct slice name, const st
         err_limit(e, "open calls", LIMIT_RPC_OPEN, ERR_NOWHERE);
         return err_status(e, 503);
     }
+    c->counts = found->counts;
+    c->began_us = clock_mono_us();
     c->params = method_params(c->method, params, e);
     return !val_is_none(&c->params);
 }
@@ -299,6 +324,7 @@ void rpc_start(struct rpc *r, struct rpc_call *c, struct slice method, const str
     c->drop = NULL;
     c->open = c->answered = false;
     c->over = NULL;
+    c->counts = NULL;
     c->hold = (struct state_hold){0};
     c->timer = (struct loop_timer){.call = too_late, .name = "rpc deadline"};
     r->counts.calls++;

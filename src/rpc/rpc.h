@@ -51,7 +51,9 @@ struct rpc_call {
     struct val result;
     uint64_t revision;
     bool open, answered;
-    bool *over; /* of the rpc_start that is running it */
+    int64_t began_us;
+    struct rpc_row_counts *counts; /* of its row, once it was admitted */
+    bool *over;                    /* of the rpc_start that is running it */
 };
 
 struct rpc_config {
@@ -103,6 +105,12 @@ struct rpc_counts {
     size_t open;
 };
 struct rpc_counts rpc_counts(const struct rpc *r);
+/* Of the i-th row (rpc_row). How long: from its beginning to its answer; [i]: up to 10^i times 100 microseconds, the last all longer. */
+#define RPC_BUCKETS 6
+struct rpc_row_counts {
+    uint64_t failed, us, took[RPC_BUCKETS];
+};
+struct rpc_row_counts rpc_row_counts(const struct rpc *r, size_t i);
 
 #ifdef STARTBOX_TEST
 /* Hears of every answered call: so a test knows which rows were tried, and that results are as their rows say. */

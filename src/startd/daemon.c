@@ -11,8 +11,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define CLOCK_MS    60000
-#define SPARE_FILES 64 /* descriptors kept for other things than connections */
+#define CLOCK_MS     60000
+#define EPHEMERAL_MS 3000
+#define SPARE_FILES  64 /* descriptors kept for other things than connections */
 
 /* --- phases --- */
 
@@ -26,6 +27,7 @@ void daemon_look(struct daemon *d) {
     if (d->ending || d->listening < d->wanted || rpc_phase_now(d->rpc) == PHASE_INIT) return;
     if (d->ready) return;
     d->ready = true;
+    if (d->options->ephemeral) loop_timer_set(d->loop, &d->ephemeral_timer, loop_now_ms(d->loop) + EPHEMERAL_MS);
     log_note("ready after %.1f ms", (double)(clock_mono_us() - d->options->began_us) / 1000);
     doors_ready(d);
 }
@@ -33,6 +35,7 @@ void daemon_look(struct daemon *d) {
 static void enter_trouble(struct daemon *d, const struct err *why) {
     d->trouble = *why;
     log_warn("the box is in trouble: %s", why->text);
+    system_started(d->system, why);
     rpc_phase(d->rpc, PHASE_DIAGNOSTIC);
     rpc_set_state(d->rpc, NULL);
     daemon_look(d);
@@ -52,6 +55,7 @@ static void state_stands(struct daemon *d) {
         enter_trouble(d, &e);
         return;
     }
+    system_started(d->system, NULL);
     bool owned = auth_has_password(d->auth);
     rpc_phase(d->rpc, owned ? PHASE_RUN : PHASE_SETUP);
     if (!owned && system_claim(d->system)[0])
@@ -119,6 +123,19 @@ static void end_asked(void *arg, bool again, struct slice reason) {
         log_warn("not begun anew: %s", e.text);
 }
 
+/* With --ephemeral: nobody has been here, by the local socket, since the last look and the one before. */
+static void look_for_clients(struct loop_timer *t) {
+    struct daemon *d = LOOP_OWNER(struct daemon, ephemeral_timer, t);
+    struct http_counts c = http_server_counts(d->server);
+    bool quiet = !c.local && c.accepted == d->accepted_before;
+    d->accepted_before = c.accepted;
+    if (quiet) {
+        log_note("the daemon ends: its last local client is gone");
+        begin_end(d);
+    } else
+        loop_timer_set(d->loop, t, loop_now_ms(d->loop) + EPHEMERAL_MS);
+}
+
 static void noticed(struct port *p, struct slice name, const struct val *value, struct link_frame *frame) {
     struct daemon *d = LOOP_OWNER(struct daemon, warden, p);
     struct err e = ERR_INIT;
@@ -164,9 +181,26 @@ static void heard_clock(struct call *c, struct call_answer *a) {
 static void tell_facts(void *arg, struct system_facts *out) {
     const struct daemon *d = arg;
     *out = (struct system_facts){.clients = http_server_counts(d->server).open,
+                                 .local = http_server_counts(d->server).local,
                                  .watchers = (unsigned)feeds_count(d->feeds),
                                  .trouble = d->trouble.code == ERR_NONE ? NULL : d->trouble.text,
                                  .trouble_code = err_rpc(d->trouble.code)};
+}
+
+/* Where the instance owns the machine they will be written to it. */
+static void ssh_changed(void *arg) {
+    (void)arg;
+}
+
+static void renamed(void *arg) {
+    struct daemon *d = arg;
+    struct err e = ERR_INIT;
+    if (!doors_certify(d, &e)) log_warn("there is no certificate for the new name: %s", e.text);
+}
+
+/* Whoever asked has the answer first. */
+static void power(void *arg, bool again) {
+    end_asked(arg, again, again ? LIT("a restart was asked for") : LIT("a shutdown was asked for"));
 }
 
 static struct slice tell_root(void *arg) {
@@ -176,9 +210,8 @@ static struct slice tell_root(void *arg) {
 
 static void set_up(void *arg) {
     struct daemon *d = arg;
-    struct err e = ERR_INIT;
     rpc_phase(d->rpc, PHASE_RUN);
-    if (!doors_certify(d, &e)) log_warn("there is no certificate for the new name: %s", e.text);
+    renamed(d);
     doors_ready(d); /* the claim code is worth nothing any more */
 }
 
@@ -222,6 +255,9 @@ static bool make_rooms(struct daemon *d, struct err *e) {
                                          .disk = &d->disk,
                                          .facts = tell_facts,
                                          .end = end_asked,
+                                         .ssh_changed = ssh_changed,
+                                         .renamed = renamed,
+                                         .power = power,
                                          .set_up = set_up,
                                          .root_ca = tell_root,
                                          .envelope = &d->envelope,
@@ -250,6 +286,8 @@ static bool open_all(struct daemon *d, const struct warden_birth *birth, struct 
     d->warden.name = "warden";
     d->disk.name = "disk";
     d->ask.done = asked;
+    d->ephemeral_timer = (struct loop_timer){.call = look_for_clients, .name = "ephemeral"};
+    d->accepted_before = UINT64_MAX;
     if (!port_start(&d->warden, d->loop, birth->warden_fd, e) || !port_start(&d->disk, d->loop, birth->disk_fd, e))
         return false;
     if (!make_rooms(d, e) || !doors_make(d, &limits, e)) return false;
@@ -286,6 +324,7 @@ static void close_all(struct daemon *d) {
     call_cancel(&d->ask);
     call_cancel(&d->clock);
     loop_timer_clear(&d->clock_timer);
+    loop_timer_clear(&d->ephemeral_timer);
     rpc_free(d->rpc);
     feeds_free(d->feeds);
     auth_free(d->auth);

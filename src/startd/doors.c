@@ -96,6 +96,7 @@ bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *
     add(d, (struct http_route){"/rpc/", true, options, 0, &rpc_preflight_handler, &d->rpc_door});
     add(d, (struct http_route){"/rpc/", true, get, 0, &only_post_handler, d});
     add(d, (struct http_route){"/ws/rpc/", true, get, 0, &websocket_begin_handler, &d->feed_door.door});
+    add(d, (struct http_route){"/metrics", false, HTTP_READING, 0, &prometheus_handler, d});
     add(d, (struct http_route){"/healthz", false, HTTP_READING, 0, &health_handler, d});
     add(d, (struct http_route){"/static/local-root-ca.crt", false, HTTP_READING, 0, &root_handler, d});
     if (d->files)

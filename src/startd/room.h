@@ -72,7 +72,8 @@ struct daemon {
     void (*gone)(struct daemon *d);
     struct call ask;   /* restart */
     struct call clock; /* whether it may be believed; asked now and then */
-    struct loop_timer clock_timer;
+    struct loop_timer clock_timer, ephemeral_timer;
+    uint64_t accepted_before; /* connections, at the last look of ephemeral_timer */
 };
 
 /* doors.c */
@@ -87,6 +88,9 @@ bool doors_listen_tls(struct daemon *d, struct err *e);
 void doors_ready(struct daemon *d);
 /* They go, then `gone` is called. */
 void doors_unready(struct daemon *d, void (*gone)(struct daemon *d));
+
+/* prometheus.c */
+extern const struct http_handler prometheus_handler; /* GET /metrics; arg: the daemon */
 
 /* daemon.c */
 int daemon_run(const struct warden_birth *birth, void *options);

@@ -58,6 +58,7 @@ struct system *system_new(const struct system_config *config, struct err *e) {
     s->began_ms = clock_mono_ms();
     s->kernel_call.done = heard_kernel;
     setup_claim_make(s);
+    metrics_init(s);
     rpc_set_own(config->rpc, &room_key, s);
     if (call_start(&s->kernel_call, config->warden, "kernel.status", val_empty_map(), NULL, 0, 0, e)) return s;
     system_free(s);
@@ -68,6 +69,7 @@ void system_free(struct system *s) {
     if (!s) return;
     call_cancel(&s->kernel_call);
     val_unref(&s->kernel);
+    metrics_release(s);
     mem_put(s, sizeof *s);
 }
 
@@ -99,9 +101,16 @@ bool system_state_up(struct system *s, struct err *e) {
         txn_put_text(&t, LIT("/public/serverInfo/name"), slice_str(name), e);
         txn_put_text(&t, LIT("/public/serverInfo/hostname"), slice_str(name), e);
     }
+    /* Volatile things are not there behind a start. */
+    txn_put_null(&t, LIT("/public/serverInfo/statusInfo/backupProgress"), e);
+    txn_put_null(&t, LIT("/public/serverInfo/statusInfo/updateProgress"), e);
+    txn_put_bool(&t, LIT("/public/serverInfo/statusInfo/shuttingDown"), false, e);
+    txn_put_bool(&t, LIT("/public/serverInfo/statusInfo/restarting"), false, e);
+    txn_put_null(&t, LIT("/public/serverInfo/statusInfo/restart"), e);
     if (!sysinfo(&facts)) txn_put_u64(&t, LIT("/public/serverInfo/ram"), (uint64_t)facts.totalram * facts.mem_unit, e);
     return state_commit(&t, NULL, e);
 }
 
-const struct method *const system_tables[] = {system_root_rows, system_db_rows, system_kernel_rows, system_setup_rows,
-                                              NULL};
+const struct method *const system_tables[] = {
+    system_root_rows,   system_db_rows,       system_kernel_rows, system_setup_rows,   system_server_rows,
+    system_notice_rows, system_diagnose_rows, system_ssh_rows,    system_metrics_rows, NULL};

@@ -31,6 +31,9 @@ struct system_config {
     struct port *warden, *disk;
     void (*facts)(void *arg, struct system_facts *out);
     void (*end)(void *arg, bool again, struct slice reason); /* the daemon ends, or begins again */
+    void (*ssh_changed)(void *arg);                          /* the keys that may log in */
+    void (*renamed)(void *arg);                              /* the host name is another */
+    void (*power)(void *arg, bool again);                    /* the machine goes off, or starts anew */
     void (*set_up)(void *arg);                               /* the first start is over */
     struct slice (*root_ca)(void *arg);                      /* the box's root certificate, PEM; NULL: there is none */
     void *arg;
@@ -43,6 +46,8 @@ void system_free(struct system *s);
 /* The state stands: what a new box does not know of itself yet is filled in. */
 bool system_state_up(struct system *s, struct err *e);
 
+/* The phase of starting is over: why NULL, or it failed. */
+void system_started(struct system *s, const struct err *why);
 /* The code whoever sets the box up must show; "" when none is wanted. */
 const char *system_claim(const struct system *s);
 
