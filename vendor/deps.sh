@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 build="gcc make pkg-config libc6-dev libcbor-dev libjsmn-dev libbearssl-dev lxc-dev zlib1g-dev libsodium-dev"
-check="curl openssl procps clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck mandoc"
+check="curl openssl procps openssh-client clang libclang-rt-14-dev llvm clang-format clang-tidy cppcheck mandoc"
 bench="nginx-light wrk npm bc libjansson-dev libjson-c-dev libcjson-dev redis-server redis-tools sqlite3 g++ libsimdjson-dev"
 cross="gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static"
 cross_libs="libcbor-dev libcbor0.8 zlib1g-dev zlib1g libsodium-dev libsodium23 libbearssl-dev libbearssl0"
@@ -46,7 +46,12 @@ probe() {
 
 case "${1:-}" in
 build) need $build; probe ;;
-install) need $build $check; probe ;;
+install)
+    need $build $check
+    # Whoever has Node and its package manager from elsewhere needs no other.
+    { command -v node && command -v npm; } >/dev/null || need nodejs npm
+    probe
+    ;;
 bench) need $build $bench ;;
 cross)
     need $build $cross

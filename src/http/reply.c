@@ -30,9 +30,8 @@ static void add(struct http_head_text *h, struct slice s) {
 }
 
 static void add_number(struct http_head_text *h, uint64_t n) {
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
-    add(h, slice_of(digits, (size_t)len));
+    uint8_t digits[NUM_U64_MAX];
+    add(h, slice_of(digits, num_write_u64(digits, n)));
 }
 
 static bool has_no_body(unsigned status) {

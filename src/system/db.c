@@ -208,6 +208,7 @@ const struct method system_db_rows[] = {
      .where = METHOD_EVERYWHERE,
      .phases = PHASE_RUN,
      .effect = METHOD_CHANGES,
+     .flags = METHOD_SYNC,
      .words = "pointer value",
      .run = run_put_ui},
     {.name = "db.apply",
