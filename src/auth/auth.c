@@ -63,6 +63,12 @@ void auth_state_up(struct auth *a) {
     loop_timer_set(a->config.loop, &a->timer, loop_now_ms(a->config.loop) + TEND_MS);
 }
 
+void auth_fallback(struct auth *a, struct slice hash) {
+    hash = slice_head(hash, sizeof a->fallback - 1);
+    if (hash.len) memcpy(a->fallback, hash.ptr, hash.len);
+    a->fallback[hash.len] = 0;
+}
+
 void auth_end(struct auth *a) {
     loop_timer_clear(&a->timer);
     session_flush(a);

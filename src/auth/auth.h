@@ -6,7 +6,7 @@
  *
  * Three ways, in this order: the local cookie (a Unix socket, a peer that is root or who began the program, and the cookie of the file),
  *   a signature, a session. What is shown and not good counts as nothing shown.
- * Tried: tests/auth/auth, tests/cli/startd.sh. */
+ * Tried: tests/cli/startd.sh. */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
@@ -29,6 +29,9 @@ struct auth_config {
 struct auth *auth_new(const struct auth_config *config, struct err *e);
 /* Every call must have been ended (rpc_free). */
 void auth_free(struct auth *a);
+/* The hash of the password as a small file of its own has it: what logins are held against while there is no state (PHASE_DIAGNOSTIC).
+ * Sessions are only in memory then. */
+void auth_fallback(struct auth *a, struct slice hash);
 /* The state stands: sessions nobody used for long go, now and then. */
 void auth_state_up(struct auth *a);
 /* The program ends: what is only in memory and lasts is written. Before state_close. */

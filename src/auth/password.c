@@ -11,7 +11,7 @@
 
 static struct slice stored_hash(const struct auth *a) {
     const struct state *s = rpc_state(a->config.rpc);
-    return s ? val_as_text(val_get(val_get(state_peek(s), LIT("private")), LIT("password"))) : slice_of(NULL, 0);
+    return s ? val_as_text(val_get(val_get(state_peek(s), LIT("private")), LIT("password"))) : slice_str(a->fallback);
 }
 
 bool auth_has_password(const struct auth *a) {
@@ -91,7 +91,8 @@ static void let_in(struct work *w, bool again) {
     char token[TOKEN_LEN];
     struct err e = ERR_INIT;
     work_limit(w, LIMIT_RIGHT);
-    bool brief = val_is_true(val_get(&c->params, LIT("ephemeral")));
+    bool brief = val_is_true(val_get(&c->params, LIT("ephemeral"))) || !rpc_state(c->rpc);
+    again = again && rpc_state(c->rpc);
     if (!session_make(w->auth, brief, c->caller->agent, token, &e)) {
         work_fail(w, &e);
         return;

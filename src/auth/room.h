@@ -25,6 +25,7 @@ struct auth_nonce {
 
 struct auth {
     struct auth_config config;
+    char fallback[128]; /* a hash, or "" */
     bool clock_trusted;
     int64_t began_s; /* wall clock */
     struct auth_nonce nonces[LIMIT_AUTH_NONCES];

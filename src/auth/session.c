@@ -124,9 +124,10 @@ static bool is_hash(struct slice text) {
     return true;
 }
 
-bool session_end(struct auth *a, const struct val *hashes, struct err *e) {
+static bool remove_stored(struct auth *a, const struct val *hashes, struct err *e) {
     char pointer[32 + AUTH_NAME];
     struct state_txn t;
+    if (!rpc_state(a->config.rpc)) return true;
     if (!auth_begin_txn(a, &t, e)) return false;
     for (struct val_iter it = val_iter(hashes); val_next(&it);) {
         struct slice hash = val_as_text(it.value);
@@ -134,7 +135,11 @@ bool session_end(struct auth *a, const struct val *hashes, struct err *e) {
         place(pointer, hash, "");
         if (!val_is_none(txn_get(&t, slice_str(pointer)))) txn_remove(&t, slice_str(pointer), e);
     }
-    if (!state_commit(&t, NULL, e)) return false;
+    return state_commit(&t, NULL, e);
+}
+
+bool session_end(struct auth *a, const struct val *hashes, struct err *e) {
+    if (!remove_stored(a, hashes, e)) return false;
     for (struct val_iter it = val_iter(hashes); val_next(&it);) {
         struct slice hash = val_as_text(it.value);
         drop_brief(a, hash);
@@ -261,7 +266,7 @@ const struct method auth_session_rows[] = {
      .about = "Ends the session that asks.",
      .callers = CALLER_OWNER,
      .where = METHOD_EVERYWHERE,
-     .phases = PHASE_RUN,
+     .phases = PHASE_RUN | PHASE_DIAGNOSTIC,
      .effect = METHOD_CHANGES,
      .flags = METHOD_LOGOUT,
      .run = run_logout},

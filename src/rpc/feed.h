@@ -5,7 +5,7 @@
  * A guid is 32 characters of A-Z2-7 (20 random bytes), good once, for FEED_WAIT_MS unless the feed says another time: it is all that
  *   whoever comes has to show. A feed belongs to the caller who made it: when that one's session ends, so does the feed.
  * Never: calls back from inside one of its own functions, but feed_claim calls nothing at all.
- * Tried: tests/rpc/feed, tests/http/feed_door. */
+ * Tried: tests/rpc/feed, tests/cli/live.sh. */
 #ifndef RPC_FEED_H
 #define RPC_FEED_H
 

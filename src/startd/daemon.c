@@ -38,6 +38,7 @@ static void enter_trouble(struct daemon *d, const struct err *why) {
     system_started(d->system, why);
     rpc_phase(d->rpc, PHASE_DIAGNOSTIC);
     rpc_set_state(d->rpc, NULL);
+    keepsake_read(d);
     daemon_look(d);
 }
 
@@ -56,6 +57,7 @@ static void state_stands(struct daemon *d) {
         return;
     }
     system_started(d->system, NULL);
+    keepsake_begin(d);
     bool owned = auth_has_password(d->auth);
     rpc_phase(d->rpc, owned ? PHASE_RUN : PHASE_SETUP);
     if (!owned && system_claim(d->system)[0])
@@ -331,6 +333,7 @@ static void close_all(struct daemon *d) {
     envelope_wipe(&d->envelope);
     system_free(d->system);
     http_files_free(d->files);
+    keepsake_end(d);
     state_free(d->state);
     plan_free(d->plan);
     port_stop(&d->disk);

@@ -52,7 +52,10 @@ struct daemon {
     struct system *system;
     struct plan *plan;
     struct state *state;
-    bool state_stood;   /* once */
+    bool state_stood;      /* once */
+    struct watch password; /* of the tree: kept in a file of its own, for when the tree cannot be read */
+    struct call password_call;
+    bool password_due;
     struct err trouble; /* why PHASE_DIAGNOSTIC */
 
     struct http_server *server;
@@ -91,6 +94,11 @@ void doors_unready(struct daemon *d, void (*gone)(struct daemon *d));
 
 /* prometheus.c */
 extern const struct http_handler prometheus_handler; /* GET /metrics; arg: the daemon */
+
+/* keepsake.c: the hash of the password beside the tree, data/password */
+void keepsake_begin(struct daemon *d);
+void keepsake_end(struct daemon *d);
+void keepsake_read(struct daemon *d);
 
 /* daemon.c */
 int daemon_run(const struct warden_birth *birth, void *options);

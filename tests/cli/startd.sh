@@ -171,6 +171,13 @@ ok "with what to do" says pins.json
 # --- crashes and ends ---
 reactor=$(pgrep -P "$main" -f . | while read -r p; do grep -q sb-reactor "/proc/$p/comm" && echo "$p"; done)
 ok "there is a reactor" test -n "$reactor"
+if [ "$(id -u)" = 0 ]; then
+    ok "it is not root" sh -c "! grep -q '^Uid:.*\b0\b' /proc/$reactor/status"
+    ok "and has no capability" grep -q '^CapEff:.*0000000000000000$' "/proc/$reactor/status"
+fi
+ok "it can gain nothing" grep -q '^NoNewPrivs:.*1$' "/proc/$reactor/status"
+ok "its calls are filtered" grep -q '^Seccomp:.*2$' "/proc/$reactor/status"
+ok "the kernel's files are not open to it" sh -c "! ls -l /proc/$reactor/fd | grep -q '$box/data'"
 kill -9 "$reactor"
 ok "one that is killed is begun again, at the same door" soon sh -c "curl -s http://$at/rpc/v1 -d '{\"method\":\"state\",\"params\":{}}' | grep -q running"
 ok "the session on disk is still good" sh -c "$bin/start-cli -H http://$at db dump /public/ui/snakeHighScore | grep -q 7"
@@ -192,6 +199,17 @@ find "$box/data/state" -name 'snap*' -exec sh -c 'printf xxxx | dd of="$1" bs=1 
 start
 ok "a damaged state is not guessed at" test "$(cli state)" = error
 ok "and unhealthy" status 503 "http://$at/healthz"
+ok "its owner sees why" sh -c "$bin/start-cli --format json diagnostic error | grep -q '\"details\":\"[^\"]'"
+ok "nobody else does" fails '{"method":"diagnostic.error","params":{}}' 34
+ok "a wrong password is one in trouble too" fails '{"method":"auth.login","params":{"password":"x"}}' 7
+ok "the right one logs in" exits 0 env PASSWORD=wonderland "$bin/start-cli" -H "http://$at" auth login
+ok "and sees what broke" exits 0 cli -H "http://$at" diagnostic error
+ok "nothing of a running box is there" exits 4 cli -H "http://$at" db dump
+ok "a logout is one as well" exits 0 cli -H "http://$at" auth logout
+ok "at once" exits 3 cli -H "http://$at" diagnostic error
+ok "to try again is a way out" exits 0 cli diagnostic restart
+ok "it is tried" soon grep -q "asked for in trouble" "$box/log"
+ok "and still in trouble" soon sh -c "$bin/start-cli state | grep -q error"
 ok "it still ends well" stop
 mkdir "$box/web"
 echo page >"$box/web/index.html"
