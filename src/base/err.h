@@ -29,6 +29,7 @@
     X(ERR_DATABASE, 29, 500, 71, "Database error")                                                                     \
     X(ERR_DUPLICATE, 53, 409, 1, "Already there")                                                                      \
     X(ERR_TIMEOUT, 71, 504, 75, "Timed out")                                                                           \
+    X(ERR_SMTP, 78, 502, 71, "SMTP error")                                                                             \
     X(ERR_CANCELLED, 73, 499, 75, "Cancelled")                                                                         \
     X(ERR_NOMEM, 1, 503, 71, "Out of memory")                                                                          \
     X(ERR_UNSUPPORTED, 38, 501, 1, "Not supported")                                                                    \

@@ -260,6 +260,8 @@ static bool make_rooms(struct daemon *d, struct err *e) {
                                          .ssh_changed = ssh_changed,
                                          .renamed = renamed,
                                          .power = power,
+                                         .outside = outside_ask,
+                                         .forget = outside_forget,
                                          .set_up = set_up,
                                          .root_ca = tell_root,
                                          .envelope = &d->envelope,
@@ -292,7 +294,7 @@ static bool open_all(struct daemon *d, const struct warden_birth *birth, struct 
     d->accepted_before = UINT64_MAX;
     if (!port_start(&d->warden, d->loop, birth->warden_fd, e) || !port_start(&d->disk, d->loop, birth->disk_fd, e))
         return false;
-    if (!make_rooms(d, e) || !doors_make(d, &limits, e)) return false;
+    if (!outside_init(d, e) || !make_rooms(d, e) || !doors_make(d, &limits, e)) return false;
     struct jail_report report = {0};
     if (!jail_enter(&birth->jail, &report, e)) return false;
     if (birth->round == 0)
@@ -329,6 +331,7 @@ static void close_all(struct daemon *d) {
     loop_timer_clear(&d->ephemeral_timer);
     rpc_free(d->rpc);
     feeds_free(d->feeds);
+    outside_release(d);
     auth_free(d->auth);
     envelope_wipe(&d->envelope);
     system_free(d->system);

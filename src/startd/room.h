@@ -6,6 +6,8 @@
 #include "http/feed_door.h"
 #include "http/files.h"
 #include "http/rpc_door.h"
+#include "loop/file.h"
+#include "out/out.h"
 #include "rpc/envelope.h"
 #include "rpc/feed.h"
 #include "startd/tables.h"
@@ -24,6 +26,7 @@ struct startd_door {
 
 struct startd_options {
     const char *data, *run, *web, *user, *origins;
+    const char *certs; /* folder with the machine's roots of trust; NULL: there is none */
     struct startd_door doors[DOORS_MOST];
     unsigned door_n;
     bool ephemeral, no_claim, trust_clock;
@@ -32,6 +35,16 @@ struct startd_options {
 };
 
 struct daemon;
+
+/* The way to other servers. */
+struct outside {
+    struct resolver *resolver;
+    struct tls_client *tls; /* NULL: nothing goes by TLS */
+    struct out *out;        /* NULL: not wanted yet */
+    struct buf roots;       /* while they are read */
+    struct call call;
+    struct outside_wait *waiting;
+};
 
 /* One listener on its way. */
 struct daemon_listen {
@@ -70,6 +83,7 @@ struct daemon {
     struct daemon_listen listens[DOORS_MOST + 1];
     unsigned wanted, listening;
     bool ready, ending, clock_trusted;
+    struct outside outside;
     struct call files_call; /* of the run directory, one after the other */
     unsigned file_step;
     void (*gone)(struct daemon *d);
@@ -94,6 +108,12 @@ void doors_unready(struct daemon *d, void (*gone)(struct daemon *d));
 
 /* prometheus.c */
 extern const struct http_handler prometheus_handler; /* GET /metrics; arg: the daemon */
+
+/* outside.c; daemon: a void * for rooms that know no daemon */
+bool outside_init(struct daemon *d, struct err *e);
+void outside_release(struct daemon *d);
+void outside_ask(void *daemon, void (*ready)(void *who, struct out *out, const struct err *e), void *who);
+void outside_forget(void *daemon, void *who);
 
 /* keepsake.c: the hash of the password beside the tree, data/password */
 void keepsake_begin(struct daemon *d);

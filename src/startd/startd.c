@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define CERTS "/etc/ssl/certs" /* Debian's roots of trust */
+
 static const char usage[] =
     "usage: startd --data DIR --run DIR [--http ADDR:PORT]... [--https ADDR:PORT]... [options]\n"
     "\n"
@@ -90,8 +92,12 @@ int startd_main(int argc, char **argv) {
         fprintf(stderr, "startd: %s\n", e.text);
         return err_exit(e.code);
     }
-    struct warden_root roots[3] = {{"data", o.data, true}, {"run", o.run, true}};
+    struct warden_root roots[4] = {{"data", o.data, true}, {"run", o.run, true}};
     unsigned n = 2;
+    if (access(CERTS, R_OK) == 0) {
+        o.certs = CERTS;
+        roots[n++] = (struct warden_root){"certs", CERTS, false};
+    }
     if (o.web) roots[n++] = (struct warden_root){"web", o.web, false};
     const struct warden_config config = {
         .user = o.user ? o.user : "startbox", .roots = roots, .root_n = n, .reactor = daemon_run, .arg = &o};

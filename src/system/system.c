@@ -111,6 +111,14 @@ bool system_state_up(struct system *s, struct err *e) {
     return state_commit(&t, NULL, e);
 }
 
-const struct method *const system_tables[] = {
-    system_root_rows,   system_db_rows,       system_kernel_rows, system_setup_rows,   system_server_rows,
-    system_notice_rows, system_diagnose_rows, system_ssh_rows,    system_metrics_rows, NULL};
+const struct method *const system_tables[] = {system_root_rows,
+                                              system_db_rows,
+                                              system_kernel_rows,
+                                              system_setup_rows,
+                                              system_server_rows,
+                                              system_notice_rows,
+                                              system_diagnose_rows,
+                                              system_ssh_rows,
+                                              system_metrics_rows,
+                                              system_mail_rows,
+                                              NULL};

@@ -15,6 +15,7 @@
 
 struct system;
 struct envelope;
+struct out;
 
 /* What only main knows. */
 struct system_facts {
@@ -34,8 +35,11 @@ struct system_config {
     void (*ssh_changed)(void *arg);                          /* the keys that may log in */
     void (*renamed)(void *arg);                              /* the host name is another */
     void (*power)(void *arg, bool again);                    /* the machine goes off, or starts anew */
-    void (*set_up)(void *arg);                               /* the first start is over */
-    struct slice (*root_ca)(void *arg);                      /* the box's root certificate, PEM; NULL: there is none */
+    /* The way to other servers, now or later; forget: whoever asked needs no answer any more. */
+    void (*outside)(void *arg, void (*ready)(void *who, struct out *out, const struct err *e), void *who);
+    void (*forget)(void *arg, void *who);
+    void (*set_up)(void *arg);          /* the first start is over */
+    struct slice (*root_ca)(void *arg); /* the box's root certificate, PEM; NULL: there is none */
     void *arg;
     struct envelope *envelope;
     bool claims; /* who sets the box up must show its claim code */
