@@ -179,6 +179,8 @@
 /* system */
 /* Notifications kept: who does not read them loses the oldest. */
 #define LIMIT_SYSTEM_NOTICES 500
+/* The file that sets a box up at its first start. */
+#define LIMIT_BOOT_FILE 8192
 /* Keys that may log in by ssh. */
 #define LIMIT_SYSTEM_SSH_KEYS 64
 

@@ -60,6 +60,7 @@ static void state_stands(struct daemon *d) {
     keepsake_begin(d);
     bool owned = auth_has_password(d->auth);
     rpc_phase(d->rpc, owned ? PHASE_RUN : PHASE_SETUP);
+    if (!owned) bootfile_begin(d);
     if (!owned && system_claim(d->system)[0])
         log_warn("the box waits for its owner; claim code: %s", system_claim(d->system));
     daemon_look(d);
@@ -210,11 +211,15 @@ static struct slice tell_root(void *arg) {
     return authority_identity(d->state).root;
 }
 
-static void set_up(void *arg) {
-    struct daemon *d = arg;
+void daemon_set_up(struct daemon *d) {
     rpc_phase(d->rpc, PHASE_RUN);
     renamed(d);
     doors_ready(d); /* the claim code is worth nothing any more */
+    bootfile_owned(d);
+}
+
+static void set_up(void *arg) {
+    daemon_set_up(arg);
 }
 
 /* As many connections as there are descriptors for them. */
@@ -330,6 +335,7 @@ static void close_all(struct daemon *d) {
     loop_timer_clear(&d->clock_timer);
     loop_timer_clear(&d->ephemeral_timer);
     rpc_free(d->rpc);
+    bootfile_end(d);
     feeds_free(d->feeds);
     outside_release(d);
     auth_free(d->auth);

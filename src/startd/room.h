@@ -26,6 +26,7 @@ struct startd_door {
 
 struct startd_options {
     const char *data, *run, *web, *user, *origins;
+    const char *boot;  /* the boot partition; NULL: none */
     const char *certs; /* folder with the machine's roots of trust; NULL: there is none */
     struct startd_door doors[DOORS_MOST];
     unsigned door_n;
@@ -44,6 +45,24 @@ struct outside {
     struct buf roots;       /* while they are read */
     struct call call;
     struct outside_wait *waiting;
+};
+
+/* The first start from the boot partition (bootfile.c). */
+enum boot_step {
+    BOOT_OVER,
+    BOOT_CLAIM, /* the claim code is written there */
+    BOOT_READ,
+    BOOT_EXECUTE,
+    BOOT_TELL,   /* what was wrong */
+    BOOT_REMOVE, /* the file with the password */
+    BOOT_UNCLAIM,
+};
+struct bootfile {
+    enum boot_step step;
+    bool done;
+    struct call call;
+    struct rpc_call setup;
+    struct err why;
 };
 
 /* One listener on its way. */
@@ -84,6 +103,7 @@ struct daemon {
     unsigned wanted, listening;
     bool ready, ending, clock_trusted;
     struct outside outside;
+    struct bootfile boot;
     struct call files_call; /* of the run directory, one after the other */
     unsigned file_step;
     void (*gone)(struct daemon *d);
@@ -115,6 +135,11 @@ void outside_release(struct daemon *d);
 void outside_ask(void *daemon, void (*ready)(void *who, struct out *out, const struct err *e), void *who);
 void outside_forget(void *daemon, void *who);
 
+/* bootfile.c: when the box waits for its owner, when it has one, and at the end (rpc_free first) */
+void bootfile_begin(struct daemon *d);
+void bootfile_owned(struct daemon *d);
+void bootfile_end(struct daemon *d);
+
 /* keepsake.c: the hash of the password beside the tree, data/password */
 void keepsake_begin(struct daemon *d);
 void keepsake_end(struct daemon *d);
@@ -124,5 +149,7 @@ void keepsake_read(struct daemon *d);
 int daemon_run(const struct warden_birth *birth, void *options);
 void daemon_fail(struct daemon *d, const struct err *e);
 void daemon_look(struct daemon *d);
+/* The first start is over: the box runs. */
+void daemon_set_up(struct daemon *d);
 
 #endif

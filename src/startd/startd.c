@@ -20,6 +20,7 @@ static const char usage[] =
     "  --http ADDR:PORT   a door without TLS; port 0: any. May be given several times\n"
     "  --https ADDR:PORT  a door with TLS, on the box's own certificate. May be given several times\n"
     "  --web DIR          another web page than the built-in one\n"
+    "  --boot DIR         the boot partition: the claim code is shown there, and startbox-setup.json sets the box up\n"
     "  --origin URL       pages of this origin may call too; may be given several times\n"
     "  --user NAME        whom to become when started as root (startbox)\n"
     "  --no-claim         whoever comes first may set the box up, without its claim code\n"
@@ -51,6 +52,8 @@ static int read_option(struct startd_options *o, const char *word, const char *v
         return add_door(o, value, true);
     else if (!strcmp(word, "--web"))
         o->web = value;
+    else if (!strcmp(word, "--boot"))
+        o->boot = value;
     else if (!strcmp(word, "--user"))
         o->user = value;
     else if (!strcmp(word, "--origin"))
@@ -92,12 +95,13 @@ int startd_main(int argc, char **argv) {
         fprintf(stderr, "startd: %s\n", e.text);
         return err_exit(e.code);
     }
-    struct warden_root roots[4] = {{"data", o.data, true}, {"run", o.run, true}};
+    struct warden_root roots[5] = {{"data", o.data, true}, {"run", o.run, true}};
     unsigned n = 2;
     if (access(CERTS, R_OK) == 0) {
         o.certs = CERTS;
         roots[n++] = (struct warden_root){"certs", CERTS, false};
     }
+    if (o.boot) roots[n++] = (struct warden_root){"boot", o.boot, true};
     if (o.web) roots[n++] = (struct warden_root){"web", o.web, false};
     const struct warden_config config = {
         .user = o.user ? o.user : "startbox", .roots = roots, .root_n = n, .reactor = daemon_run, .arg = &o};

@@ -131,5 +131,26 @@ wait "$main"
 ok "and ends by itself when all are gone" test $? = 0
 main=0
 ok "not while they were there" test $(($(date +%s) - began)) -ge 5
+# --- the first start without a keyboard ---
+rm -rf "$box/data"
+mkdir "$box/boot"
+start --boot "$box/boot"
+ok "the claim code stands on the boot partition" soon sh -c "grep -q \"\$(cat $box/boot/startbox-claim.txt)\" $box/run/ready"
+ok "while the box waits" test "$(cli state)" = setup
+stop
+echo '{"password":"","name":"Shelf"}' >"$box/boot/startbox-setup.json"
+start --boot "$box/boot"
+ok "a file that is wrong is said beside it" soon grep -q 'want a password' "$box/boot/startbox-setup-error.txt"
+ok "and does nothing" test "$(cli state)" = setup
+stop
+echo '{"password":"wonderland","name":"Shelf Box","language":"de_DE"}' >"$box/boot/startbox-setup.json"
+start --boot "$box/boot"
+ok "a file sets the box up" soon sh -c "$bin/start-cli state | grep -q running"
+ok "with its name" at_pointer /public/serverInfo/name '"Shelf Box"'
+ok "and language" at_pointer /public/serverInfo/language '"de_DE"'
+ok "the password is not left lying about" sh -c "! test -e $box/boot/startbox-setup.json"
+ok "nor the claim code" soon sh -c "! test -e $box/boot/startbox-claim.txt"
+ok "which is good" exits 0 env PASSWORD=wonderland "$bin/start-cli" -H "http://$at" auth login
+stop
 ok "no sanitizer had anything to say" sh -c "! grep -q 'Sanitizer\\|runtime error' $box/log"
 done_testing
