@@ -1,5 +1,6 @@
 /* main.c - argv and name -> personality. Holds no logic: the one visible list of what this program can be. */
 #include "cli/codec.h"
+#include "cli/pages.h"
 #include "cli/serve.h"
 #include "cli/start.h"
 #include "cli/state.h"
@@ -22,10 +23,11 @@ static int tell(FILE *out) {
             "                    the web server on its own; `startbox serve --help`\n"
             "  startbox state check|dump|repair|time|work|fill DIR ...\n"
             "                    a store of the state, offline; `startbox state --help`\n"
+            "  startbox methods md|man|ts|json [NAME]\n"
+            "                    the reference of the daemon's methods, as their rows say\n"
             "  startbox version  prints the version\n\n"
-            "Under the name startd it is the daemon, as start-cli its command line. The names start-container, "
-            "registrybox\n"
-            "and tunnelbox answer once their rooms stand.\n"
+            "Under the name startd it is the daemon, as start-cli its command line. The names start-container,\n"
+            "registrybox and tunnelbox answer once their rooms stand.\n"
             "Try:  echo '[1.0,{\"a\":\"\\u00e9\"}]' | build/startbox codec json\n",
             STARTBOX_VERSION);
     return 0;
@@ -53,6 +55,10 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help")) return tell(stdout);
     if (!strcmp(argv[1], "codec")) return codec_main(argc - 2, argv + 2);
     if (!strcmp(argv[1], "serve")) return serve_main(argc - 2, argv + 2);
+    if (!strcmp(argv[1], "methods")) {
+        const struct method *rows[STARTD_ROWS];
+        return pages_main(argc - 2, argv + 2, rows, startd_rows(rows));
+    }
     if (!strcmp(argv[1], "state")) return state_main(argc - 2, argv + 2);
     fprintf(stderr, "startbox: there is no command \"%s\"; `startbox help` lists them\n", argv[1]);
     return 2;

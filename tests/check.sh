@@ -112,7 +112,7 @@ must "cppcheck finds nothing" make --no-print-directory check-cppcheck
 must "clang-tidy finds nothing" make --no-print-directory check-tidy
 must "install puts everything in its place" sh -c 'make --no-print-directory install DESTDIR=build/check/root &&
     test -x build/check/root/usr/bin/startbox && test "$(readlink build/check/root/usr/bin/startd)" = startbox &&
-    test -s build/check/root/usr/share/man/man1/startbox.1'
+    test -s build/check/root/usr/share/man/man1/startbox.1 && test -s build/check/root/usr/share/man/man1/start-cli.1'
 suite "gcc" build/test "" VARIANT=test
 suite "sanitizers" build/asan "" VARIANT=asan
 mkdir -p "$log/cli"
