@@ -280,6 +280,21 @@
 #define LIMIT_DISK_TURN (256u << 10)
 /* Bytes pumped into a file before they are synced: whoever waits for the disk meanwhile waits for these at most. */
 #define LIMIT_DISK_UNSYNCED (8u << 20)
+/* warden: our own log */
+/* One line of it: what our own rooms write has at most 1 KiB, what libc and sanitizers say seldom more. */
+#define LIMIT_LOG_LINE 4096
+/* The same as JSON: every byte may become \u00XX, and there is what stands around it. */
+#define LIMIT_LOG_RECORD (6 * LIMIT_LOG_LINE + 256)
+/* A file of it, and how many there are: weeks of a quiet box, and a sum no card is short of. */
+#define LIMIT_LOG_FILE  (1u << 20)
+#define LIMIT_LOG_FILES 4
+/* What the pipe to the log hand is asked to hold, so that a burst waits there while a card stalls. The kernel may give less. */
+#define LIMIT_LOG_PIPE (1u << 20)
+/* When a file could not be written: not tried again before. */
+#define LIMIT_LOG_AGAIN_MS 10000
+/* How long standard error may take nothing before what comes is no longer shown there. */
+#define LIMIT_LOG_SHOW_MS 1000
+
 /* Processors, interfaces, sensors in one sample: with them it fits a frame. More are left out. */
 #define LIMIT_SAMPLER_CPUS         256
 #define LIMIT_SAMPLER_NETS         128

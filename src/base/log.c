@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +11,14 @@
 
 #define LINE_MAX_BYTES 1024 /* journald and terminals are happy with it; longer lines are cut with "..." */
 #define TEXT_MAX_BYTES 120
+#define LOST_MAX_BYTES 80 /* the line that says how many were lost */
 
 static struct {
     enum log_level level;
     void (*sink)(void *arg, enum log_level level, const char *line);
     void *arg;
-} logger = {LOG_NOTE, NULL, NULL};
+    unsigned long lost; /* lines that standard error did not take, and nobody was told yet */
+} logger = {LOG_NOTE, NULL, NULL, 0};
 
 void log_set_level(enum log_level level) {
     logger.level = level;
@@ -24,6 +27,25 @@ void log_set_level(enum log_level level) {
 void log_use(void (*sink)(void *arg, enum log_level level, const char *line), void *arg) {
     logger.sink = sink;
     logger.arg = arg;
+}
+
+/* One write, so that lines of many processes do not mix: a pipe takes so few bytes whole or not at all. Where it takes none and
+ * does not wait, the line is lost and counted; the next one that fits says so. A log that fails otherwise has nowhere to say it. */
+static void put(const char *line, size_t len) {
+    char both[LOST_MAX_BYTES + LINE_MAX_BYTES];
+    if (logger.lost) {
+        int n = snprintf(both, LOST_MAX_BYTES, "<4>%lu lines were lost: nobody took them in time\n", logger.lost);
+        memcpy(both + n, line, len);
+        line = both;
+        len += (size_t)n;
+    }
+    ssize_t written;
+    do written = write(STDERR_FILENO, line, len);
+    while (written < 0 && errno == EINTR);
+    if (written >= 0)
+        logger.lost = 0;
+    else if (errno == EAGAIN)
+        logger.lost++;
 }
 
 __attribute__((format(printf, 2, 0))) static void write_line(enum log_level level, const char *fmt, va_list ap) {
@@ -44,9 +66,9 @@ __attribute__((format(printf, 2, 0))) static void write_line(enum log_level leve
         return;
     }
     line[len++] = '\n';
-    /* A log that cannot be written has nowhere to say so. */
-    ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written;
+    int os = errno; /* whoever logs does not expect that it changes */
+    put(line, len);
+    errno = os;
 }
 
 #define SAY(level)                                                                                                     \

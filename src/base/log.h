@@ -7,8 +7,9 @@
  *
  * One line an event: a sentence, then key=value. Whatever came from a peer goes through log_text, which escapes it.
  * The service manager adds the time; the line begins with a priority it understands ("<4>").
+ * Where standard error does not wait and is full, a line is dropped; the next one that fits says how many were.
  * Never: called by a codec.
- * Tried: tests/base/log. */
+ * Tried: tests/base/plain, tests/warden/log_hand. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -184,6 +184,7 @@ static uint64_t board_memory(void) {
 
 static void init(struct warden *w, const struct warden_config *config) {
     *w = (struct warden){.config = config, .root = geteuid() == 0, .clock = CLOCK_TRUST_INIT, .rested = true};
+    w->log.from = -1;
     w->password_memory = password_memory(board_memory());
     find_user(w);
     w->disk = (struct hand){.name = "disk", .process = "sb-disk", .lasting = true, .body = be_disk};
@@ -203,10 +204,12 @@ static void init(struct warden *w, const struct warden_config *config) {
 
 static bool set_up(struct warden *w, struct err *e) {
     if (!open_roots(w, e)) return false;
+    warden_log_begin(w);
     w->doors.root_n = w->disk.keep_n = w->root_n;
     w->disk.keep = w->root_dirs;
     w->loop = loop_new(e);
     if (!w->loop) return false;
+    warden_log_watch(w);
     w->disk.loop = w->sampler.loop = w->jobs.loop = w->loop;
     return watch_signals(w, e);
 }
@@ -220,8 +223,9 @@ static void take_down(struct warden *w) {
         loop_signal_remove(&w->term);
         loop_signal_remove(&w->intr);
         loop_signal_remove(&w->hup);
-        loop_free(w->loop);
     }
+    warden_log_end(w);
+    if (w->loop) loop_free(w->loop);
     for (unsigned i = 0; i < w->root_n; i++) close(w->roots[i].dir);
     cgroup_close(&w->jobs.home);
 }

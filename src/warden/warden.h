@@ -7,9 +7,9 @@
  *   listeners as they were; the reason is logged and told to the new one. A hand that dies is begun again and the reactor gets its new
  *   end by the notice "hand". SIGTERM and SIGINT ask the reactor to end (notice "end"), and kill it after a while; a second one
  *   kills it at once. SIGHUP is passed on (notice "reload"). No two reactors, nor a hand or a job of the last one, are ever
- *   there at once. When the warden dies, all of its children die.
+ *   there at once. When the warden dies, all of its children die; the log hand behind the others, when it has kept their words.
  * Not root: the same without privileges; a verb that needs one answers with what is missing.
- * Tried: tests/warden/warden, tests/warden/mad. */
+ * Tried: tests/warden/warden, tests/warden/mad, tests/warden/log_hand. */
 #ifndef WARDEN_WARDEN_H
 #define WARDEN_WARDEN_H
 
@@ -42,6 +42,9 @@ struct warden_config {
     uint64_t end_ms; /* how long the reactor has to end, from SIGTERM on; 0: 10 seconds */
     const struct job_row *jobs; /* what else may be asked beside the warden's own verbs */
     unsigned job_n;
+    /* Where what everybody says is kept (log_hand.h): a root that may be written, and a folder in it, made when it is missing.
+     * NULL: nowhere, and standard output and error are as they were. */
+    const char *log_root, *log_folder;
 };
 
 /* Returns the exit code of the program. */

@@ -17,6 +17,18 @@ enum reactor_state {
     REACTOR_ENDING, /* asked to end, or left, or killed. Timer: kills */
 };
 
+/* The pipe that is everybody's standard output and error, and who reads it. */
+struct warden_log {
+    int from;    /* its reading end; -1: there is none */
+    int real[2]; /* standard output and error as they were */
+    unsigned root;
+    pid_t pid; /* of the hand; 0: it rests */
+    int64_t began_at;
+    struct rest rest;
+    struct loop_child child;
+    struct loop_timer timer;
+};
+
 struct warden {
     const struct warden_config *config;
     struct loop *loop;
@@ -46,6 +58,7 @@ struct warden {
     char why[ERR_TEXT];  /* what we know of its end before it ends */
     char last[ERR_TEXT]; /* why the last one ended */
 
+    struct warden_log log;
     struct hand disk, sampler;
     uint64_t sampler_id; /* of the request that waits for the last sampler to go; 0: none */
     struct jobs jobs;
@@ -58,6 +71,11 @@ struct warden {
 
 /* warden.c: looks what has to be done now, and does it: begin a reactor, or leave. */
 void warden_go_on(struct warden *w);
+
+/* warden_log.c. Nothing of it fails: without a log the box goes on. */
+void warden_log_begin(struct warden *w); /* behind the roots, before everything else */
+void warden_log_watch(struct warden *w); /* as soon as there is a loop */
+void warden_log_end(struct warden *w);   /* behind everything else; waits until the hand has kept what was said */
 
 /* warden_reactor.c */
 bool reactor_begin(struct warden *w, struct err *e);
