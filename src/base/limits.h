@@ -292,6 +292,10 @@
 #define LIMIT_LOG_PIPE (1u << 20)
 /* When a file could not be written: not tried again before. */
 #define LIMIT_LOG_AGAIN_MS 10000
+/* Entries of the kernel's log or of the journal in one answer, where their texts fit a frame. */
+#define LIMIT_LOG_PAGE 1000
+/* Requests for them, and for disks, that wait while another is worked on: a person looks at one. */
+#define LIMIT_LOG_QUEUE 8
 /* How long standard error may take nothing before what comes is no longer shown there. */
 #define LIMIT_LOG_SHOW_MS 1000
 

@@ -411,8 +411,9 @@ void job_line(struct job_call *c, const char *fmt, ...) {
 static bool run(struct job *j, struct job_call *c, struct val *result, struct err *e) {
     struct jail jail = {
         .kind = j->row->jail, .change_user = j->all->change_user, .uid = j->all->uid, .gid = j->all->gid};
-    return (!j->row->prepare || j->row->prepare(e)) && jail_limit(j->row->memory, j->row->cpu_s, j->row->files, e) &&
-           jail_enter(&jail, NULL, e) && j->row->run(c, result, e);
+    return (!j->row->prepare || j->row->prepare(e)) && (!j->row->open || j->row->open(c, e)) &&
+           jail_limit(j->row->memory, j->row->cpu_s, j->row->files, e) && jail_enter(&jail, NULL, e) &&
+           j->row->run(c, result, e);
 }
 
 static void do_job(struct job *j, int link) {

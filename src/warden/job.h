@@ -22,6 +22,7 @@ struct job_call {
     const int *fds;
     unsigned fd_n;
     const void *facts;       /* the row's */
+    void *own;               /* what open made for run */
     int out[LIMIT_LINK_FDS]; /* descriptors that go with the result */
     unsigned out_n;
     int link; /* private */
@@ -33,6 +34,9 @@ struct job_row {
     struct verb verb;
     bool (*run)(struct job_call *c, struct val *result, struct err *e);
     bool (*prepare)(struct err *e); /* before the jail closes; may be NULL */
+    /* The same, with the call: opens what run will read, or does what wants rights that the jail takes; may be NULL. Here stands only
+     * what follows from checked arguments: whatever reads foreign bytes is done in run. */
+    bool (*open)(struct job_call *c, struct err *e);
     const void *facts;
     enum jail_kind jail;
     uint64_t memory, cpu_s, files; /* 0: as it is */

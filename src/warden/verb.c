@@ -32,12 +32,17 @@ static bool check_len(const struct verb_arg *a, size_t len, uint64_t min, uint64
 }
 
 /* C0, DEL and, in UTF-8, C1: nothing of these belongs into a name or a sentence. */
-static bool has_control(struct slice s) {
+static bool has_control_but(struct slice s, uint8_t allowed) {
     for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == allowed) continue;
         if (s.ptr[i] < 0x20 || s.ptr[i] == 0x7f) return true;
         if (s.ptr[i] == 0xc2 && i + 1 < s.len && s.ptr[i + 1] < 0xa0) return true;
     }
     return false;
+}
+
+static bool has_control(struct slice s) {
+    return has_control_but(s, ' '); /* which is none */
 }
 
 static bool check_word(const struct verb_arg *a, struct slice s, struct err *e) {
@@ -96,6 +101,7 @@ static bool check_arg(const struct verb_arg *a, const struct val *v, struct err 
                err_set(e, ERR_INVALID, "argument \"%s\": want a number from %" PRIu64 " to %" PRIu64, a->key, a->min,
                        a->max);
     case VERB_TEXT:
+    case VERB_LINES:
     case VERB_WORD:
     case VERB_PATH:
     case VERB_ADDRESS:
@@ -111,7 +117,8 @@ static bool check_arg(const struct verb_arg *a, const struct val *v, struct err 
     default: break;
     }
     if (!check_len(a, s.len, a->min, a->max, e)) return false;
-    return !has_control(s) || err_set(e, ERR_INVALID, "argument \"%s\": want text without control characters", a->key);
+    return !has_control_but(s, a->type == VERB_LINES ? '\n' : ' ') ||
+           err_set(e, ERR_INVALID, "argument \"%s\": want text without control characters", a->key);
 }
 
 /* --- all of them --- */

@@ -12,6 +12,7 @@
 
 enum verb_type {
     VERB_TEXT,  /* min..max bytes of text, no control characters */
+    VERB_LINES, /* the same, but newlines */
     VERB_BYTES, /* min..max bytes */
     VERB_U64,   /* min..max */
     VERB_BOOL,

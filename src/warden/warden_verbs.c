@@ -6,6 +6,7 @@
  * Never: shows an argument's content in an error or a log. */
 #include "base/limits.h"
 #include "base/log.h"
+#include "warden/kernel_log.h"
 #include "warden/password.h"
 #include "warden/warden_room.h"
 
@@ -21,6 +22,7 @@
 #define PASSWORD_CPU_S 20
 /* What a job's process is beside the memory its hash takes: program, libraries, stack. */
 #define PASSWORD_ROOM (UINT64_C(96) << 20)
+#define PASSWORD_N    2 /* the first of the own jobs */
 #define YEAR_9999_MS  UINT64_C(253402300799999)
 
 struct request {
@@ -93,7 +95,7 @@ static const struct own_row {
 };
 #define ROW_N (sizeof rows / sizeof rows[0])
 
-static const struct job_row job_rows[OWN_JOBS] = {
+static const struct job_row password_rows[] = {
     {.verb = {.name = "password.hash",
               .who = VERB_JOB,
               ARGS(hash_args),
@@ -108,15 +110,23 @@ static const struct job_row job_rows[OWN_JOBS] = {
      .run = run_verify},
 };
 
+static const struct job_row *const job_rows[OWN_JOBS] = {
+    &password_rows[0],
+    &password_rows[1],
+    &kernel_log_row,
+};
+
 const struct verb *warden_verb(unsigned i) {
     if (i < ROW_N) return &rows[i].verb;
-    return i < ROW_N + OWN_JOBS ? &job_rows[i - ROW_N].verb : NULL;
+    return i < ROW_N + OWN_JOBS ? &job_rows[i - ROW_N]->verb : NULL;
 }
 
 void warden_verbs_init(struct warden *w) {
     for (unsigned i = 0; i < OWN_JOBS; i++) {
         struct job_row *row = &w->own_jobs[i];
-        *row = job_rows[i];
+        *row = *job_rows[i];
+        row->facts = w->config;
+        if (i >= PASSWORD_N) continue;
         row->prepare = password_prepare;
         row->facts = &w->password_memory;
         row->jail = JAIL_COUNT;

@@ -119,6 +119,10 @@ TEST(numbers_texts_and_bytes_keep_their_bounds) {
     CHECK(!accepts_val(&text, val_of_str("\xc3\xa4\xc3\xa4\xc3\xa4"))); /* bytes count, not letters */
     CHECK(!accepts_val(&text, val_of_str("a\tb")) && !accepts_val(&text, val_of_text(slice_of("a\0b", 3))));
     CHECK(!accepts_val(&text, val_of_bytes(LIT("ab"))));
+    struct verb_arg lines = {.key = "l", .type = VERB_LINES, .max = 4};
+    CHECK(accepts_val(&lines, val_of_str("a\nb\n")) && accepts_val(&lines, val_of_str("")));
+    CHECK(!accepts_val(&lines, val_of_str("a\r\n")) && !accepts_val(&lines, val_of_str("a\nbcd")));
+    CHECK(!accepts_val(&lines, val_of_text(slice_of("a\0b", 3))) && !accepts_val(&lines, val_of_bytes(LIT("ab"))));
     struct verb_arg bytes = {.key = "b", .type = VERB_BYTES, .min = 1, .max = 3};
     CHECK(!accepts_val(&bytes, val_of_bytes(LIT(""))) && accepts_val(&bytes, val_of_bytes(LIT("\x00\xff\n"))));
     CHECK(!accepts_val(&bytes, val_of_bytes(LIT("1234"))) && !accepts_val(&bytes, val_of_str("12")));
@@ -159,8 +163,8 @@ TEST(what_is_missing_or_too_much_is_named) {
 }
 
 TEST(an_error_never_repeats_what_was_given) {
-    static const enum verb_type types[] = {VERB_TEXT, VERB_BYTES, VERB_U64,   VERB_BOOL,
-                                           VERB_WORD, VERB_PATH,  VERB_ONE_OF};
+    static const enum verb_type types[] = {VERB_TEXT, VERB_LINES, VERB_BYTES, VERB_U64,
+                                           VERB_BOOL, VERB_WORD,  VERB_PATH,  VERB_ONE_OF};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct verb_arg a = {.key = "password", .type = types[i], .max = 3, .words = "x"};
         struct verb verb = {.name = "try", .args = &a, .arg_n = 1};
@@ -226,7 +230,7 @@ TEST(the_reference_page_has_every_verb_with_every_argument) {
         CHECK(contains(section, v->most_ms ? text : "at once"));
         CHECK(contains(section, v->who == VERB_JOB ? "job" : "warden"));
     }
-    CHECK_INT(n, 9);
+    CHECK_INT(n, 10);
     /* And nothing that is not there. */
     unsigned headings = 0;
     for (size_t i = 0; i < page.len; i++) headings += slice_starts(slice_skip(page, i), LIT("\n### "));
