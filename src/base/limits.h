@@ -296,6 +296,8 @@
 #define LIMIT_LOG_PAGE 1000
 /* Requests for them, and for disks, that wait while another is worked on: a person looks at one. */
 #define LIMIT_LOG_QUEUE 8
+/* The file of all keys that may log in by ssh: some hundred keys. */
+#define LIMIT_HOST_KEYS 65536
 /* How long standard error may take nothing before what comes is no longer shown there. */
 #define LIMIT_LOG_SHOW_MS 1000
 

@@ -45,6 +45,11 @@ struct warden_config {
     /* Where what everybody says is kept (log_hand.h): a root that may be written, and a folder in it, made when it is missing.
      * NULL: nowhere, and standard output and error are as they were. */
     const char *log_root, *log_folder;
+    /* Whether this instance owns the machine: else host.name, host.power and host.keys are not supported (host.h). */
+    bool machine;
+    const char *etc;      /* where "hostname" stands; NULL: /etc */
+    const char *ssh_keys; /* the file of authorized keys, in a folder that is there; NULL: there is none */
+    bool (*power)(bool reboot_it, struct err *e); /* stands in for switching the machine off, in tests; NULL: really */
 };
 
 /* Returns the exit code of the program. */

@@ -6,6 +6,7 @@
  * Never: shows an argument's content in an error or a log. */
 #include "base/limits.h"
 #include "base/log.h"
+#include "warden/host.h"
 #include "warden/kernel_log.h"
 #include "warden/password.h"
 #include "warden/warden_room.h"
@@ -114,6 +115,9 @@ static const struct job_row *const job_rows[OWN_JOBS] = {
     &password_rows[0],
     &password_rows[1],
     &kernel_log_row,
+    &host_name_row,
+    &host_power_row,
+    &host_keys_row,
 };
 
 const struct verb *warden_verb(unsigned i) {
