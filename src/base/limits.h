@@ -296,6 +296,10 @@
 #define LIMIT_LOG_PAGE 1000
 /* Requests for them, and for disks, that wait while another is worked on: a person looks at one. */
 #define LIMIT_LOG_QUEUE 8
+/* Disks and partitions in one answer: each is at most some 700 bytes of a frame, nearly all some 200. */
+#define LIMIT_PROBE_NODES 128
+/* Names in one folder of the kernel's list that are looked at. */
+#define LIMIT_PROBE_NAMES 512
 /* The file of all keys that may log in by ssh: some hundred keys. */
 #define LIMIT_HOST_KEYS 65536
 /* How long standard error may take nothing before what comes is no longer shown there. */

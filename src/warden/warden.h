@@ -47,8 +47,9 @@ struct warden_config {
     const char *log_root, *log_folder;
     /* Whether this instance owns the machine: else host.name, host.power and host.keys are not supported (host.h). */
     bool machine;
-    const char *etc;      /* where "hostname" stands; NULL: /etc */
-    const char *ssh_keys; /* the file of authorized keys, in a folder that is there; NULL: there is none */
+    const char *etc;             /* where "hostname" stands; NULL: /etc */
+    const char *ssh_keys;        /* the file of authorized keys, in a folder that is there; NULL: there is none */
+    const char *sys_block, *dev; /* where disk.probe looks, in tests; NULL: /sys/block, /dev */
     bool (*power)(bool reboot_it, struct err *e); /* stands in for switching the machine off, in tests; NULL: really */
 };
 

@@ -9,6 +9,7 @@
 #include "warden/host.h"
 #include "warden/kernel_log.h"
 #include "warden/password.h"
+#include "warden/probe.h"
 #include "warden/warden_room.h"
 
 #include <inttypes.h>
@@ -118,6 +119,7 @@ static const struct job_row *const job_rows[OWN_JOBS] = {
     &host_name_row,
     &host_power_row,
     &host_keys_row,
+    &probe_row,
 };
 
 const struct verb *warden_verb(unsigned i) {
