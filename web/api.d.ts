@@ -282,6 +282,132 @@ export interface Methods {
         };
     };
     /**
+     * Shows what the kernel has said.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: diagnostic. Effect: reads.
+     */
+    "diagnostic.kernel-logs": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+            /**
+             * What came before the cursor, not what came behind it.
+             * @default false
+             */
+            before?: boolean;
+        };
+        result: {
+            entries: {
+                timestamp: string;
+                message: string;
+                bootId: string;
+            }[];
+            startCursor: string | null;
+            endCursor: string | null;
+        };
+    };
+    /**
+     * The same of the kernel, and then by a feed what it says from now on.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: diagnostic. Effect: reads.
+     */
+    "diagnostic.kernel-logs.follow": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+        };
+        result: {
+            startCursor: string | null;
+            /** Text of exactly 32 bytes. */
+            guid: string;
+        };
+    };
+    /**
+     * Shows what the daemon has said.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: diagnostic. Effect: reads.
+     */
+    "diagnostic.logs": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+            /**
+             * What came before the cursor, not what came behind it.
+             * @default false
+             */
+            before?: boolean;
+        };
+        result: {
+            entries: {
+                timestamp: string;
+                message: string;
+                bootId: string;
+            }[];
+            startCursor: string | null;
+            endCursor: string | null;
+        };
+    };
+    /**
+     * The same, and then by a feed what it says from now on.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: diagnostic. Effect: reads.
+     */
+    "diagnostic.logs.follow": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+        };
+        result: {
+            startCursor: string | null;
+            /** Text of exactly 32 bytes. */
+            guid: string;
+        };
+    };
+    /**
      * Tries to start again.
      *
      * Who: the box's own root, a login session, a signed key. Phases: diagnostic. Effect: cannot be undone.
@@ -289,6 +415,162 @@ export interface Methods {
     "diagnostic.restart": {
         params: Record<string, never>;
         result: null;
+    };
+    /**
+     * Lists the disks of the machine and what they hold.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: run. Effect: reads.
+     */
+    "disk.list": {
+        params: Record<string, never>;
+        result: {
+            logicalname: string;
+            partitionTable: "mbr" | "gpt" | null;
+            vendor: string | null;
+            model: string | null;
+            partitions: {
+                logicalname: string;
+                label: string | null;
+                /** An integer of at least 0. */
+                capacity: number;
+                /** An integer of at least 0 or null. */
+                used: number | null;
+                startOs: { [key: string]: unknown };
+                legacyBackup: { [key: string]: unknown } | null;
+                guid: string | null;
+                filesystem: string | null;
+            }[];
+            /** An integer of at least 0. */
+            capacity: number;
+            guid: string | null;
+            filesystem: string | null;
+        }[];
+    };
+    /**
+     * Shows what the kernel has said.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: init. Effect: reads.
+     */
+    "init.kernel-logs": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+            /**
+             * What came before the cursor, not what came behind it.
+             * @default false
+             */
+            before?: boolean;
+        };
+        result: {
+            entries: {
+                timestamp: string;
+                message: string;
+                bootId: string;
+            }[];
+            startCursor: string | null;
+            endCursor: string | null;
+        };
+    };
+    /**
+     * The same of the kernel, and then by a feed what it says from now on.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: init. Effect: reads.
+     */
+    "init.kernel-logs.follow": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+        };
+        result: {
+            startCursor: string | null;
+            /** Text of exactly 32 bytes. */
+            guid: string;
+        };
+    };
+    /**
+     * Shows what the daemon has said.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: init. Effect: reads.
+     */
+    "init.logs": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+            /**
+             * What came before the cursor, not what came behind it.
+             * @default false
+             */
+            before?: boolean;
+        };
+        result: {
+            entries: {
+                timestamp: string;
+                message: string;
+                bootId: string;
+            }[];
+            startCursor: string | null;
+            endCursor: string | null;
+        };
+    };
+    /**
+     * The same, and then by a feed what it says from now on.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: init. Effect: reads.
+     */
+    "init.logs.follow": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+        };
+        result: {
+            startCursor: string | null;
+            /** Text of exactly 32 bytes. */
+            guid: string;
+        };
     };
     /**
      * How far the start is, and a feed of it.
@@ -509,6 +791,132 @@ export interface Methods {
                 ram: number;
                 devices: unknown[];
             };
+        };
+    };
+    /**
+     * Shows what the kernel has said.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: run. Effect: reads.
+     */
+    "server.kernel-logs": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+            /**
+             * What came before the cursor, not what came behind it.
+             * @default false
+             */
+            before?: boolean;
+        };
+        result: {
+            entries: {
+                timestamp: string;
+                message: string;
+                bootId: string;
+            }[];
+            startCursor: string | null;
+            endCursor: string | null;
+        };
+    };
+    /**
+     * The same of the kernel, and then by a feed what it says from now on.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: run. Effect: reads.
+     */
+    "server.kernel-logs.follow": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+        };
+        result: {
+            startCursor: string | null;
+            /** Text of exactly 32 bytes. */
+            guid: string;
+        };
+    };
+    /**
+     * Shows what the daemon has said.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: run. Effect: reads.
+     */
+    "server.logs": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+            /**
+             * What came before the cursor, not what came behind it.
+             * @default false
+             */
+            before?: boolean;
+        };
+        result: {
+            entries: {
+                timestamp: string;
+                message: string;
+                bootId: string;
+            }[];
+            startCursor: string | null;
+            endCursor: string | null;
+        };
+    };
+    /**
+     * The same, and then by a feed what it says from now on.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: run. Effect: reads.
+     */
+    "server.logs.follow": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+        };
+        result: {
+            startCursor: string | null;
+            /** Text of exactly 32 bytes. */
+            guid: string;
         };
     };
     /**
@@ -916,13 +1324,34 @@ export interface Methods {
         };
     };
     /**
-     * The disks to choose from: none, the data folder is there already.
+     * Lists the disks of the machine; none needs to be chosen.
      *
      * Who: anybody. Phases: setup. Effect: reads.
      */
     "setup.disk.list": {
         params: Record<string, never>;
-        result: unknown[];
+        result: {
+            logicalname: string;
+            partitionTable: "mbr" | "gpt" | null;
+            vendor: string | null;
+            model: string | null;
+            partitions: {
+                logicalname: string;
+                label: string | null;
+                /** An integer of at least 0. */
+                capacity: number;
+                /** An integer of at least 0 or null. */
+                used: number | null;
+                startOs: { [key: string]: unknown };
+                legacyBackup: { [key: string]: unknown } | null;
+                guid: string | null;
+                filesystem: string | null;
+            }[];
+            /** An integer of at least 0. */
+            capacity: number;
+            guid: string | null;
+            filesystem: string | null;
+        }[];
     };
     /**
      * Makes the box somebody's: password and names.
@@ -984,6 +1413,69 @@ export interface Methods {
             crv: string;
             x: string;
             y: string;
+        };
+    };
+    /**
+     * Shows what the daemon has said.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: setup. Effect: reads.
+     */
+    "setup.logs": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+            /**
+             * What came before the cursor, not what came behind it.
+             * @default false
+             */
+            before?: boolean;
+        };
+        result: {
+            entries: {
+                timestamp: string;
+                message: string;
+                bootId: string;
+            }[];
+            startCursor: string | null;
+            endCursor: string | null;
+        };
+    };
+    /**
+     * The same, and then by a feed what it says from now on.
+     *
+     * Who: the box's own root, a login session, a signed key. Phases: setup. Effect: reads.
+     */
+    "setup.logs.follow": {
+        params: {
+            /**
+             * At most so many lines.
+             * An integer from 0 to 1000.
+             * @default 50
+             */
+            limit?: number;
+            /**
+             * Where an earlier answer began or ended.
+             * Text of at most 40 bytes.
+             */
+            cursor?: string;
+            /** Only of one start of the machine: 0 is this one, -1 the one before, or its id. */
+            boot?: unknown;
+        };
+        result: {
+            startCursor: string | null;
+            /** Text of exactly 32 bytes. */
+            guid: string;
         };
     };
     /**

@@ -103,18 +103,41 @@ static void add_table(struct buf *out, const struct val *v) {
     for (struct val_iter it = val_iter(v); val_next(&it);) add_row(out, columns, n, it.key, name_width, it.value);
 }
 
+/* Lines of a log: when, what. */
+static bool is_log(const struct val *v) {
+    const struct val *first = val_at(val_get(v, LIT("entries")), 0);
+    return val_kind(val_get(first, LIT("timestamp"))) == VAL_TEXT &&
+           val_kind(val_get(first, LIT("message"))) == VAL_TEXT;
+}
+
+static void add_clean(struct buf *out, struct slice text) {
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        buf_byte(out, (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '.' : c);
+    }
+}
+
+static void add_log(struct buf *out, const struct val *entries) {
+    for (struct val_iter it = val_iter(entries); val_next(&it);) {
+        buf_add(out, val_as_text(val_get(it.value, LIT("timestamp"))));
+        buf_add_str(out, "  ");
+        add_clean(out, val_as_text(val_get(it.value, LIT("message"))));
+        buf_byte(out, '\n');
+    }
+}
+
 static bool add_for_people(struct buf *out, const struct val *v, struct err *e) {
     if (val_is_null(v)) return true;
+    if (is_log(v)) {
+        add_log(out, val_get(v, LIT("entries")));
+        return true;
+    }
     if (is_table(v)) {
         add_table(out, v);
         return true;
     }
     if (val_kind(v) == VAL_TEXT) {
-        struct slice text = val_as_text(v);
-        for (size_t i = 0; i < text.len; i++) {
-            uint8_t c = text.ptr[i];
-            buf_byte(out, (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '.' : c);
-        }
+        add_clean(out, val_as_text(v));
         return buf_byte(out, '\n');
     }
     return yaml_write(out, v, e);

@@ -116,7 +116,7 @@ static void asked(struct call *c, struct call_answer *a) {
     if (a->err.code != ERR_NONE) log_warn("%s", a->err.text);
 }
 
-static void end_asked(void *arg, bool again, struct slice reason) {
+void daemon_end(void *arg, bool again, struct slice reason) {
     struct daemon *d = arg;
     struct err e = ERR_INIT;
     log_note("the daemon %s: %s", again ? "begins again" : "ends", reason.len ? log_text(reason) : "it was asked to");
@@ -190,20 +190,11 @@ static void tell_facts(void *arg, struct system_facts *out) {
                                  .trouble_code = err_rpc(d->trouble.code)};
 }
 
-/* Where the instance owns the machine they will be written to it. */
-static void ssh_changed(void *arg) {
-    (void)arg;
-}
-
 static void renamed(void *arg) {
     struct daemon *d = arg;
     struct err e = ERR_INIT;
     if (!doors_certify(d, &e)) log_warn("there is no certificate for the new name: %s", e.text);
-}
-
-/* Whoever asked has the answer first. */
-static void power(void *arg, bool again) {
-    end_asked(arg, again, again ? LIT("a restart was asked for") : LIT("a shutdown was asked for"));
+    machine_name(d);
 }
 
 static struct slice tell_root(void *arg) {
@@ -261,15 +252,16 @@ static bool make_rooms(struct daemon *d, struct err *e) {
                                          .warden = &d->warden,
                                          .disk = &d->disk,
                                          .facts = tell_facts,
-                                         .end = end_asked,
-                                         .ssh_changed = ssh_changed,
+                                         .end = daemon_end,
+                                         .ssh_changed = machine_keys,
                                          .renamed = renamed,
-                                         .power = power,
+                                         .power = machine_power,
                                          .outside = outside_ask,
                                          .forget = outside_forget,
                                          .set_up = set_up,
                                          .root_ca = tell_root,
                                          .envelope = &d->envelope,
+                                         .boot_id = d->options->boot_id,
                                          .claims = !d->options->no_claim,
                                          .arg = d};
     return (d->auth = auth_new(&auth, e)) && (d->system = system_new(&system, e)) && (d->plan = startd_plan(e));
@@ -332,6 +324,7 @@ static void close_all(struct daemon *d) {
     call_cancel(&d->files_call);
     call_cancel(&d->ask);
     call_cancel(&d->clock);
+    call_cancel(&d->host);
     loop_timer_clear(&d->clock_timer);
     loop_timer_clear(&d->ephemeral_timer);
     rpc_free(d->rpc);

@@ -30,7 +30,9 @@ struct startd_options {
     const char *certs; /* folder with the machine's roots of trust; NULL: there is none */
     struct startd_door doors[DOORS_MOST];
     unsigned door_n;
-    bool ephemeral, no_claim, trust_clock;
+    const char *ssh_keys; /* the file of authorized keys; NULL: none */
+    bool ephemeral, no_claim, trust_clock, machine;
+    char boot_id[33];
     unsigned uid; /* of who began the program */
     int64_t began_us;
 };
@@ -107,7 +109,9 @@ struct daemon {
     struct call files_call; /* of the run directory, one after the other */
     unsigned file_step;
     void (*gone)(struct daemon *d);
-    struct call ask;   /* restart */
+    struct call ask;  /* restart */
+    struct call host; /* of the machine: its name, keys, power */
+    bool name_due, keys_due;
     struct call clock; /* whether it may be believed; asked now and then */
     struct loop_timer clock_timer, ephemeral_timer;
     uint64_t accepted_before; /* connections, at the last look of ephemeral_timer */
@@ -140,6 +144,11 @@ void bootfile_begin(struct daemon *d);
 void bootfile_owned(struct daemon *d);
 void bootfile_end(struct daemon *d);
 
+/* machine.c: what the box says is done to the machine, where the instance owns it */
+void machine_name(struct daemon *d);
+void machine_keys(void *daemon);
+void machine_power(void *daemon, bool again);
+
 /* keepsake.c: the hash of the password beside the tree, data/password */
 void keepsake_begin(struct daemon *d);
 void keepsake_end(struct daemon *d);
@@ -149,6 +158,8 @@ void keepsake_read(struct daemon *d);
 int daemon_run(const struct warden_birth *birth, void *options);
 void daemon_fail(struct daemon *d, const struct err *e);
 void daemon_look(struct daemon *d);
+/* It ends, or begins again: whoever asked has the answer first. */
+void daemon_end(void *daemon, bool again, struct slice reason);
 /* The first start is over: the box runs. */
 void daemon_set_up(struct daemon *d);
 

@@ -25,6 +25,8 @@ static const char usage[] =
     "  --user NAME        whom to become when started as root (startbox)\n"
     "  --no-claim         whoever comes first may set the box up, without its claim code\n"
     "  --trust-clock      the clock of this machine is right, whatever the kernel says\n"
+    "  --machine          this instance owns the machine: its host name, its power, its keys\n"
+    "  --ssh-keys FILE    with it: where the keys of ssh.add are written\n"
     "  --ephemeral        ends when its last local client has been gone for a while\n";
 
 static int refuse(const char *why, const char *what) {
@@ -54,6 +56,8 @@ static int read_option(struct startd_options *o, const char *word, const char *v
         o->web = value;
     else if (!strcmp(word, "--boot"))
         o->boot = value;
+    else if (!strcmp(word, "--ssh-keys"))
+        o->ssh_keys = value;
     else if (!strcmp(word, "--user"))
         o->user = value;
     else if (!strcmp(word, "--origin"))
@@ -66,6 +70,7 @@ static int read_option(struct startd_options *o, const char *word, const char *v
 static bool read_switch(struct startd_options *o, const char *word) {
     if (!strcmp(word, "--ephemeral")) return o->ephemeral = true;
     if (!strcmp(word, "--no-claim")) return o->no_claim = true;
+    if (!strcmp(word, "--machine")) return o->machine = true;
     if (!strcmp(word, "--trust-clock")) return o->trust_clock = true;
     return false;
 }
@@ -86,6 +91,17 @@ static int read_options(int argc, char **argv, struct startd_options *o) {
     return 0;
 }
 
+/* Which start of the machine this is, as journald names it: without dashes. */
+static void read_boot_id(struct startd_options *o) {
+    struct buf text;
+    size_t n = 0;
+    buf_init(&text, 65);
+    file_read_path("/proc/sys/kernel/random/boot_id", 64, &text, NULL);
+    for (size_t i = 0; i < text.len && n + 1 < sizeof o->boot_id; i++)
+        if (text.ptr[i] != '-' && text.ptr[i] != '\n') o->boot_id[n++] = (char)text.ptr[i];
+    buf_release(&text);
+}
+
 int startd_main(int argc, char **argv) {
     struct startd_options o = {.began_us = clock_mono_us(), .uid = (unsigned)getuid()};
     struct err e = ERR_INIT;
@@ -103,7 +119,15 @@ int startd_main(int argc, char **argv) {
     }
     if (o.boot) roots[n++] = (struct warden_root){"boot", o.boot, true};
     if (o.web) roots[n++] = (struct warden_root){"web", o.web, false};
-    const struct warden_config config = {
-        .user = o.user ? o.user : "startbox", .roots = roots, .root_n = n, .reactor = daemon_run, .arg = &o};
+    read_boot_id(&o);
+    const struct warden_config config = {.user = o.user ? o.user : "startbox",
+                                         .roots = roots,
+                                         .root_n = n,
+                                         .reactor = daemon_run,
+                                         .arg = &o,
+                                         .log_root = "data",
+                                         .log_folder = "logs",
+                                         .machine = o.machine,
+                                         .ssh_keys = o.ssh_keys};
     return warden_run(&config);
 }

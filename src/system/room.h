@@ -40,7 +40,9 @@ void system_answer(struct rpc_call *c, bool good, const struct err *e);
 
 extern const struct method system_root_rows[], system_db_rows[], system_kernel_rows[], system_setup_rows[],
     system_server_rows[], system_notice_rows[], system_diagnose_rows[], system_ssh_rows[], system_metrics_rows[],
-    system_mail_rows[];
+    system_mail_rows[], system_logs_rows[], system_disk_rows[];
+extern const struct shape disks_result_shape;
+void disks_run_list(struct rpc_call *c);
 void setup_claim_make(struct system *s);
 void metrics_init(struct system *s);
 void metrics_release(struct system *s);

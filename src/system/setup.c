@@ -216,7 +216,6 @@ static void run_pubkey(struct rpc_call *c) {
 
 /* --- rows --- */
 
-static const struct shape empty_list = {.kind = SHAPE_LIST};
 static const struct shape claim_shape = {.kind = SHAPE_TEXT, .max = 64};
 SHAPE_RECORD_OF(
     execute_params,
@@ -250,14 +249,10 @@ static const struct shape status_shape = {.kind = SHAPE_TAGGED, .tag = "status",
         .run = (run_), __VA_ARGS__                                                                                     \
     }
 
-static void run_disks(struct rpc_call *c) {
-    rpc_give(c, val_empty_array());
-}
-
 const struct method system_setup_rows[] = {
     SETUP_ROW("setup.status", "How far the setup is.", run_status, .result = &status_shape),
-    SETUP_ROW("setup.disk.list", "The disks to choose from: none, the data folder is there already.", run_disks,
-              .result = &empty_list),
+    SETUP_ROW("setup.disk.list", "Lists the disks of the machine; none needs to be chosen.", disks_run_list,
+              .result = &disks_result_shape),
     SETUP_ROW("setup.get-pubkey", "The key that the password may be sealed to.", run_pubkey,
               .result = &envelope_key_shape),
     SETUP_ROW("setup.execute", "Makes the box somebody's: password and names.", run_execute, .params = &execute_params,

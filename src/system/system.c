@@ -121,4 +121,6 @@ const struct method *const system_tables[] = {system_root_rows,
                                               system_ssh_rows,
                                               system_metrics_rows,
                                               system_mail_rows,
+                                              system_logs_rows,
+                                              system_disk_rows,
                                               NULL};

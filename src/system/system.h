@@ -42,7 +42,8 @@ struct system_config {
     struct slice (*root_ca)(void *arg); /* the box's root certificate, PEM; NULL: there is none */
     void *arg;
     struct envelope *envelope;
-    bool claims; /* who sets the box up must show its claim code */
+    const char *boot_id; /* of this start of the machine: 32 digits */
+    bool claims;         /* who sets the box up must show its claim code */
 };
 struct system *system_new(const struct system_config *config, struct err *e);
 /* Every call must have been ended (rpc_free), every feed too. */

@@ -113,13 +113,7 @@ static const struct job_row password_rows[] = {
 };
 
 static const struct job_row *const job_rows[OWN_JOBS] = {
-    &password_rows[0],
-    &password_rows[1],
-    &kernel_log_row,
-    &host_name_row,
-    &host_power_row,
-    &host_keys_row,
-    &probe_row,
+    &password_rows[0], &password_rows[1], &kernel_log_row, &host_name_row, &host_power_row, &host_keys_row, &probe_row,
 };
 
 const struct verb *warden_verb(unsigned i) {
