@@ -115,12 +115,14 @@ must "install puts everything in its place" sh -c 'make --no-print-directory ins
     test -s build/check/root/usr/share/man/man1/startbox.1 && test -s build/check/root/usr/share/man/man1/start-cli.1'
 suite "gcc" build/test "" VARIANT=test
 suite "sanitizers" build/asan "" VARIANT=asan
-mkdir -p "$log/cli"
+mkdir -p "$log/cli" "$log/rows"
+export STARTBOX_ROWS=$log/rows
 for t in tests/cli/*.sh; do
     echo "$log/cli/$(basename "$t" .sh).tap sh $t build/startbox"
     echo "$log/cli/$(basename "$t" .sh)-asan.tap sh $t build/asan/startbox"
 done | xargs -P "$jobs" -L 1 "$log/one"
 tally "command line" "$log/cli"
+must "every row was tried, and every result is as its row says" sh tests/rows.sh build/asan/startbox "$log/rows"
 for arch in arm64 armhf; do
     if [ ! -e "build/sysroot-$arch/.done" ]; then
         skip "$arch under qemu" "no toolchain or libraries: make deps-cross"

@@ -82,6 +82,10 @@ struct daemon {
     struct feeds *feeds;
     struct rpc *rpc;
     struct envelope envelope;
+#ifdef STARTBOX_TEST
+    bool row_told[STARTD_ROWS];
+    struct loop_timer late_timer;
+#endif
     struct auth *auth;
     struct system *system;
     struct plan *plan;
@@ -125,6 +129,8 @@ bool doors_listen(struct daemon *d, struct err *e);
 /* The box's own certificate, and behind it the doors with TLS: once the state stands. */
 bool doors_certify(struct daemon *d, struct err *e);
 bool doors_listen_tls(struct daemon *d, struct err *e);
+/* The cookie alone, as soon as something answers: for who looks at a start. */
+void doors_cookie(struct daemon *d);
 /* The files of the run directory, once everything stands. */
 void doors_ready(struct daemon *d);
 /* They go, then `gone` is called. */

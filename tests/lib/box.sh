@@ -5,6 +5,8 @@ chmod 755 "$box"
 main=0
 . tests/lib/tap.sh
 finish() {
+    # What the programs of the tests said of the rows: tests/rows.sh.
+    [ -z "${STARTBOX_ROWS:-}" ] || grep -h 'row tried:\|row broken:' "$box/log" >"$STARTBOX_ROWS/$$" 2>/dev/null
     [ "$main" = 0 ] || kill -9 "$main" 2>/dev/null
     rm -rf "$box"
 }
