@@ -81,7 +81,6 @@ struct daemon {
     struct port warden, disk;
     struct feeds *feeds;
     struct rpc *rpc;
-    struct envelope envelope;
 #ifdef STARTBOX_TEST
     bool row_told[STARTD_ROWS];
     struct loop_timer late_timer;
@@ -90,10 +89,8 @@ struct daemon {
     struct system *system;
     struct plan *plan;
     struct state *state;
-    bool state_stood;      /* once */
     struct watch password; /* of the tree: kept in a file of its own, for when the tree cannot be read */
     struct call password_call;
-    bool password_due;
     struct err trouble; /* why PHASE_DIAGNOSTIC */
 
     struct http_server *server;
@@ -102,23 +99,23 @@ struct daemon {
     struct rpc_door rpc_door;
     struct feed_door feed_door;
     struct http_files *files;
-    struct http_canned healthy;
     struct tls_server *tls;
 
     struct daemon_listen listens[DOORS_MOST + 1];
-    unsigned wanted, listening;
+    unsigned wanted, listening, file_step;
+    bool state_stood; /* once */
     bool ready, ending, clock_trusted;
+    bool password_due, name_due, keys_due; /* to be written when what is being written is */
     struct outside outside;
     struct bootfile boot;
-    struct call files_call; /* of the run directory, one after the other */
-    unsigned file_step;
+    struct call files_call; /* of the run directory, one after the other: file_step */
     void (*gone)(struct daemon *d);
-    struct call ask;  /* restart */
-    struct call host; /* of the machine: its name, keys, power */
-    bool name_due, keys_due;
+    struct call ask;   /* restart */
+    struct call host;  /* of the machine: its name, keys, power */
     struct call clock; /* whether it may be believed; asked now and then */
     struct loop_timer clock_timer, ephemeral_timer;
     uint64_t accepted_before; /* connections, at the last look of ephemeral_timer */
+    struct envelope envelope;
 };
 
 /* doors.c */

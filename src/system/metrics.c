@@ -258,10 +258,13 @@ static void run_follow(struct rpc_call *c) {
     struct err e = ERR_INIT;
     struct metrics_feed *m = mem_get_zero(sizeof *m);
     s->metrics_wanted_ms = loop_now_ms(s->config.loop);
-    bool good = m || err_nomem(&e, "a feed");
-    if (good) m->feed.kind = &follow_kind;
-    if (good) good = feed_begin(rpc_feeds(c->rpc), &m->feed, c->caller, &e);
-    if (!good) {
+    if (!m) {
+        err_nomem(&e, "a feed");
+        rpc_fail(c, &e);
+        return;
+    }
+    m->feed.kind = &follow_kind;
+    if (!feed_begin(rpc_feeds(c->rpc), &m->feed, c->caller, &e)) {
         mem_put(m, sizeof *m);
         rpc_fail(c, &e);
         return;

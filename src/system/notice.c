@@ -71,7 +71,7 @@ static size_t sorted_ids(const struct rpc_call *c, uint64_t ids[LIMIT_SYSTEM_NOT
     size_t n = 0;
     for (struct val_iter it = val_iter(all_notices(c)); n < LIMIT_SYSTEM_NOTICES && val_next(&it);)
         n += num_read_u64(val_as_text(it.key), 0, UINT32_MAX, &ids[n]);
-    qsort(ids, n, sizeof *ids, newest_first);
+    if (n) qsort(ids, n, sizeof *ids, newest_first);
     return n;
 }
 
