@@ -294,6 +294,8 @@
 #define LIMIT_LOG_AGAIN_MS 10000
 /* Entries of the kernel's log or of the journal in one answer, where their texts fit a frame. */
 #define LIMIT_LOG_PAGE 1000
+/* One line of the journal as JSON: journald takes messages of 48 KiB, which as an array of numbers are some 200. */
+#define LIMIT_JOURNAL_LINE (1u << 20)
 /* Requests for them, and for disks, that wait while another is worked on: a person looks at one. */
 #define LIMIT_LOG_QUEUE 8
 /* Disks and partitions in one answer: each is at most some 700 bytes of a frame, nearly all some 200. */

@@ -418,6 +418,9 @@ static bool run(struct job *j, struct job_call *c, struct val *result, struct er
 
 static void do_job(struct job *j, int link) {
     struct job_call c = {.args = &j->args, .fds = j->fds, .fd_n = j->fd_n, .facts = j->row->facts, .link = link};
+    c.change_user = j->all->change_user;
+    c.uid = j->all->uid;
+    c.gid = j->all->gid;
     struct val result = val_none;
     struct err e = ERR_INIT;
     if (!cgroup_enter(&j->group, &e)) log_note("a job goes without its control group: %s", e.text);

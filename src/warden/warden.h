@@ -49,6 +49,7 @@ struct warden_config {
     bool machine;
     const char *etc;             /* where "hostname" stands; NULL: /etc */
     const char *ssh_keys;        /* the file of authorized keys, in a folder that is there; NULL: there is none */
+    const char *journalctl;      /* what journal.read runs, in tests; NULL: /usr/bin/journalctl */
     const char *sys_block, *dev; /* where disk.probe looks, in tests; NULL: /sys/block, /dev */
     bool (*power)(bool reboot_it, struct err *e); /* stands in for switching the machine off, in tests; NULL: really */
 };

@@ -8,7 +8,7 @@
 #include "warden/hand.h"
 #include "warden/warden.h"
 
-#define OWN_JOBS 7
+#define OWN_JOBS 8
 
 enum reactor_state {
     REACTOR_NONE,   /* not there. Timer: how long to rest */

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "warden/host.h"
+#include "warden/journal_log.h"
 #include "warden/kernel_log.h"
 #include "warden/password.h"
 #include "warden/probe.h"
@@ -113,7 +114,8 @@ static const struct job_row password_rows[] = {
 };
 
 static const struct job_row *const job_rows[OWN_JOBS] = {
-    &password_rows[0], &password_rows[1], &kernel_log_row, &host_name_row, &host_power_row, &host_keys_row, &probe_row,
+    &password_rows[0], &password_rows[1], &kernel_log_row, &host_name_row,
+    &host_power_row,   &host_keys_row,    &probe_row,      &journal_log_row,
 };
 
 const struct verb *warden_verb(unsigned i) {
