@@ -21,9 +21,9 @@ struct job_call {
     const struct val *args; /* checked against the row */
     const int *fds;
     unsigned fd_n;
-    const void *facts;       /* the row's */
-    void *own;               /* what open made for run */
-    bool change_user;        /* whom run becomes */
+    const void *facts; /* the row's */
+    void *own;         /* what open made for run */
+    bool change_user;  /* whom run becomes */
     uid_t uid;
     gid_t gid;
     int out[LIMIT_LINK_FDS]; /* descriptors that go with the result */

@@ -50,7 +50,8 @@ void logline_release(struct logline *l) {
 bool logline_seq(struct slice line, uint64_t *seq) {
     if (!slice_starts(line, LIT(HEAD))) return false;
     line = slice_skip(line, sizeof HEAD - 1);
-    return num_read_u64(slice_head(line, slice_find(line, ',')), 0, UINT64_MAX, seq);
+    size_t len = slice_find(line, ',');
+    return len < line.len && num_read_u64(slice_head(line, len), 0, UINT64_MAX, seq);
 }
 
 size_t logline_find(struct slice piece, bool at_start, uint64_t seq) {

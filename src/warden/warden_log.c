@@ -152,17 +152,19 @@ void warden_log_watch(struct warden *w) {
     if (w->log.pid > 0 && !watch(w, &e)) log_warn("the log hand is not watched: %s", e.text);
 }
 
-/* Ends by itself when the last writer is gone: all others are. */
-static void await_end(pid_t pid) {
+/* It ends by itself when the last writer is gone, and all others are. False: it died before it had read everything. */
+static bool await_end(pid_t pid) {
+    int status = 0;
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd p = {.fd = fd, .events = POLLIN};
     int ready;
     do ready = fd >= 0 ? poll(&p, 1, END_MS) : 0;
     while (ready < 0 && errno == EINTR);
     if (ready <= 0) kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (fd >= 0) close(fd);
+    return ready <= 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 void warden_log_end(struct warden *w) {
@@ -171,11 +173,16 @@ void warden_log_end(struct warden *w) {
     if (g->from < 0) return;
     loop_timer_clear(&g->timer);
     loop_child_remove(&g->child);
-    /* It rests, and the last words are still in the pipe. */
-    if (g->pid <= 0 && !start(w, &e)) log_debug("the log hand could not be begun: %s", e.text);
     put_in_place(g->real, NULL);
-    pid_t pid = g->pid;
-    close_all(g);
-    if (pid > 0) await_end(pid);
+    /* Where it rests, or is dead and nobody has noticed, the last words are still in the pipe: once more. */
+    for (int i = 0; i < 2; i++) {
+        if (g->pid <= 0 && !start(w, &e)) {
+            log_warn("the last words are not kept: %s", e.text);
+            break;
+        }
+        if (await_end(g->pid)) break;
+        g->pid = 0;
+    }
     g->pid = 0;
+    close_all(g);
 }
