@@ -32,6 +32,7 @@ void daemon_look(struct daemon *d) {
     if (d->options->ephemeral) loop_timer_set(d->loop, &d->ephemeral_timer, loop_now_ms(d->loop) + EPHEMERAL_MS);
     log_note("ready after %.1f ms", (double)(clock_mono_us() - d->options->began_us) / 1000);
     doors_ready(d);
+    service_ready(d);
 }
 
 static void enter_trouble(struct daemon *d, const struct err *why) {
@@ -365,6 +366,7 @@ static void close_all(struct daemon *d) {
     call_cancel(&d->ask);
     call_cancel(&d->clock);
     call_cancel(&d->host);
+    service_over(d);
     loop_timer_clear(&d->clock_timer);
     loop_timer_clear(&d->ephemeral_timer);
 #ifdef STARTBOX_TEST

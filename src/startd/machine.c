@@ -1,4 +1,5 @@
-/* machine.c - what the tree says of the machine is done to it, where this instance owns it (--machine): host name, keys of ssh, power.
+/* machine.c - the service manager, which hears that the box is ready and alive; and what the tree says of the machine is done to it, where this
+ * instance owns it (--machine): host name, keys of ssh, power.
  * What cannot be done is logged: the tree is what counts, and the next change tries again. */
 #include "base/limits.h"
 #include "base/log.h"
@@ -70,4 +71,40 @@ void machine_power(void *daemon, bool again) {
     }
     call_cancel(&d->host);
     ask(d, "host.power", VAL_MAP_OF({"how", val_of_str(again ? "reboot" : "off")}));
+}
+
+/* --- the service manager --- */
+
+static void tell(struct daemon *d, bool ready) {
+    struct val args = VAL_MAP_OF({"alive", val_of_bool(true)});
+    if (ready) {
+        val_set_str(&args, "ready", val_of_bool(true));
+        val_set_str(&args, "status",
+                    val_of_str(rpc_phase_now(d->rpc) == PHASE_RUN ? "running" : "waiting or in trouble"));
+    }
+    if (call_is_open(&d->tell) || !call_start(&d->tell, &d->warden, "service.tell", args, NULL, 0, 0, NULL))
+        loop_timer_set(d->loop, &d->alive_timer, loop_now_ms(d->loop) + 1000);
+}
+
+static void told(struct call *c, struct call_answer *a) {
+    struct daemon *d = LOOP_OWNER(struct daemon, tell, c);
+    uint64_t ms = 0;
+    val_as_u64(val_get(&a->result, LIT("watchdog_ms")), &ms);
+    if (ms) loop_timer_set(d->loop, &d->alive_timer, loop_now_ms(d->loop) + (int64_t)(ms / 3 + 1));
+}
+
+static void still_alive(struct loop_timer *t) {
+    tell(LOOP_OWNER(struct daemon, alive_timer, t), false);
+}
+
+void service_ready(struct daemon *d) {
+    call_cancel(&d->tell);
+    d->tell = (struct call){.done = told};
+    d->alive_timer = (struct loop_timer){.call = still_alive, .name = "alive"};
+    tell(d, true);
+}
+
+void service_over(struct daemon *d) {
+    call_cancel(&d->tell);
+    loop_timer_clear(&d->alive_timer);
 }

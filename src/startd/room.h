@@ -113,7 +113,8 @@ struct daemon {
     struct call ask;   /* restart */
     struct call host;  /* of the machine: its name, keys, power */
     struct call clock; /* whether it may be believed; asked now and then */
-    struct loop_timer clock_timer, ephemeral_timer;
+    struct call tell;  /* the service manager */
+    struct loop_timer clock_timer, ephemeral_timer, alive_timer;
     uint64_t accepted_before; /* connections, at the last look of ephemeral_timer */
     struct envelope envelope;
 };
@@ -151,6 +152,9 @@ void bootfile_end(struct daemon *d);
 void machine_name(struct daemon *d);
 void machine_keys(void *daemon);
 void machine_power(void *daemon, bool again);
+/* ...and the service manager: all doors are open; the end. */
+void service_ready(struct daemon *d);
+void service_over(struct daemon *d);
 
 /* keepsake.c: the hash of the password beside the tree, data/password */
 void keepsake_begin(struct daemon *d);

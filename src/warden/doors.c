@@ -247,12 +247,41 @@ static struct door *add_door(struct doors *d, const struct wish *w, mode_t mode,
     return door;
 }
 
+void doors_adopt(struct doors *d, int fd) {
+    struct address address;
+    struct err e = ERR_INIT;
+    struct door *door = d->n < LIMIT_LISTENERS ? mem_get_zero(sizeof *door) : NULL;
+    bool good = (door || err_nomem(&e, "a listener")) && listen_address(fd, &address, &e) &&
+                write_key(door->real, LIT("tcp"), &address, &e);
+    if (!good) {
+        log_warn("a socket of the service manager is not used: %s", e.text);
+        close(fd);
+        mem_put(door, sizeof *door);
+        return;
+    }
+    door->fd = fd;
+    d->all[d->n++] = door; /* asked for by nobody yet */
+}
+
+/* One that was adopted, for whatever it is asked now. */
+static struct door **find_adopted(struct doors *d, const struct wish *w) {
+    char key[KEY_MOST];
+    if (!is_kind(w, "tcp") || !write_key(key, w->kind, &w->address, NULL)) return NULL;
+    for (unsigned i = 0; i < d->n; i++)
+        if (!d->all[i]->asked[0] && !strcmp(d->all[i]->real, key)) {
+            memcpy(d->all[i]->asked, w->key, sizeof d->all[i]->asked);
+            return &d->all[i];
+        }
+    return NULL;
+}
+
 int doors_open(struct doors *d, const struct val *args, struct val *address, struct err *e) {
     struct wish w;
     uint64_t mode = MODE;
     val_as_u64(val_get(args, LIT("mode")), &mode);
     if (!read_wish(d, args, &w, e)) return -1;
     struct door **kept = find_door(d, w.key);
+    if (!kept) kept = find_adopted(d, &w);
     if (kept && !is_sound(&w, (*kept)->fd)) {
         log_warn("a kept listener was spoilt and is bound anew: %s", (*kept)->real);
         shut(d, kept);

@@ -26,6 +26,8 @@ struct doors {
 
 /* Arguments as the rows of listen and unlisten have them. The descriptor stays the doors'; *address is where it really is. */
 int doors_open(struct doors *d, const struct val *args, struct val *address, struct err *e);
+/* Takes a listening TCP socket somebody else has bound: who asks for its address gets it. */
+void doors_adopt(struct doors *d, int fd);
 bool doors_shut(struct doors *d, const struct val *args, struct err *e);
 void doors_release(struct doors *d);
 

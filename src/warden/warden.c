@@ -110,6 +110,7 @@ static void leave(struct warden *w, const char *reason) {
         return;
     }
     log_note("ending: %s", reason);
+    service_tell(&w->service, "STOPPING=1");
     w->leaving = true;
     reactor_end(w, reason);
     warden_go_on(w);
@@ -184,6 +185,7 @@ static uint64_t board_memory(void) {
 
 static void init(struct warden *w, const struct warden_config *config) {
     *w = (struct warden){.config = config, .root = geteuid() == 0, .clock = CLOCK_TRUST_INIT, .rested = true};
+    service_init(&w->service);
     w->log.from = -1;
     w->password_memory = password_memory(board_memory());
     find_user(w);
@@ -199,6 +201,7 @@ static void init(struct warden *w, const struct warden_config *config) {
     w->jobs.gid = w->gid;
     cgroup_open(&w->jobs.home);
     w->doors = (struct doors){.roots = w->roots, .names = w->names, .as_owner = w->root};
+    while (w->service.socket_n) doors_adopt(&w->doors, w->service.sockets[--w->service.socket_n]);
     warden_verbs_init(w);
 }
 
@@ -228,6 +231,7 @@ static void take_down(struct warden *w) {
     if (w->loop) loop_free(w->loop);
     for (unsigned i = 0; i < w->root_n; i++) close(w->roots[i].dir);
     cgroup_close(&w->jobs.home);
+    service_release(&w->service);
 }
 
 int warden_run(const struct warden_config *config) {

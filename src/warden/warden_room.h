@@ -6,6 +6,7 @@
 #include "warden/clock_trust.h"
 #include "warden/doors.h"
 #include "warden/hand.h"
+#include "warden/service.h"
 #include "warden/warden.h"
 
 #define OWN_JOBS 8
@@ -57,6 +58,7 @@ struct warden {
     char why[ERR_TEXT];  /* what we know of its end before it ends */
     char last[ERR_TEXT]; /* why the last one ended */
 
+    struct service service;
     struct warden_log log;
     struct hand disk, sampler;
     uint64_t sampler_id; /* of the request that waits for the last sampler to go; 0: none */

@@ -46,6 +46,7 @@ static bool do_clock_trust(struct request *r, struct err *e);
 static bool do_restart(struct request *r, struct err *e);
 static bool do_sampler(struct request *r, struct err *e);
 static bool do_status(struct request *r, struct err *e);
+static bool do_tell(struct request *r, struct err *e);
 static bool run_hash(struct job_call *c, struct val *result, struct err *e);
 static bool run_verify(struct job_call *c, struct val *result, struct err *e);
 
@@ -80,6 +81,12 @@ static const struct verb_arg trust_args[] = {
     {.key = "wall_ms", .type = VERB_U64, .optional = true, .max = YEAR_9999_MS},
 };
 
+static const struct verb_arg tell_args[] = {
+    {.key = "ready", .type = VERB_BOOL, .optional = true},
+    {.key = "alive", .type = VERB_BOOL, .optional = true},
+    {.key = "status", .type = VERB_TEXT, .optional = true, .max = 200},
+};
+
 static const struct own_row {
     struct verb verb;
     bool (*act)(struct request *r, struct err *e);
@@ -95,6 +102,8 @@ static const struct own_row {
     {{.name = "restart", .about = "Ends the reactor and begins a new one with the same listeners."}, do_restart},
     {{.name = "sampler", .about = "Begins the sampler and gives the link to it."}, do_sampler},
     {{.name = "kernel.status", .about = "Tells what this kernel and this start give."}, do_status},
+    {{.name = "service.tell", ARGS(tell_args), .about = "Tells the service manager that the box is ready, and alive."},
+     do_tell},
 };
 #define ROW_N (sizeof rows / sizeof rows[0])
 
@@ -211,6 +220,19 @@ static bool do_sampler(struct request *r, struct err *e) {
 
 static bool has_user_namespaces(void) {
     return access("/proc/self/ns/user", F_OK) == 0;
+}
+
+static bool do_tell(struct request *r, struct err *e) {
+    char text[260];
+    struct slice status = val_as_text(val_get(r->args, LIT("status")));
+    (void)e;
+    int n = snprintf(text, sizeof text, "%s%s", val_is_true(val_get(r->args, LIT("ready"))) ? "READY=1\n" : "",
+                     val_is_true(val_get(r->args, LIT("alive"))) ? "WATCHDOG=1\n" : "");
+    if (status.len)
+        snprintf(text + n, sizeof text - (size_t)n, "STATUS=%.*s\n", (int)status.len, (const char *)status.ptr);
+    if (text[0]) service_tell(&r->w->service, text);
+    r->result = VAL_MAP_OF({"watchdog_ms", val_of_u64(r->w->service.watchdog_ms)});
+    return true;
 }
 
 static bool do_status(struct request *r, struct err *e) {
