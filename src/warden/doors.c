@@ -251,9 +251,8 @@ void doors_adopt(struct doors *d, int fd) {
     struct address address;
     struct err e = ERR_INIT;
     struct door *door = d->n < LIMIT_LISTENERS ? mem_get_zero(sizeof *door) : NULL;
-    bool good = (door || err_nomem(&e, "a listener")) && listen_address(fd, &address, &e) &&
-                write_key(door->real, LIT("tcp"), &address, &e);
-    if (!good) {
+    if (!door) err_nomem(&e, "a listener");
+    if (!door || !listen_address(fd, &address, &e) || !write_key(door->real, LIT("tcp"), &address, &e)) {
         log_warn("a socket of the service manager is not used: %s", e.text);
         close(fd);
         mem_put(door, sizeof *door);

@@ -69,7 +69,8 @@ ok "a login gives a token" test ${#token} = 26
 ok "and a cookie that scripts cannot read" grep -qi "^set-cookie: session=$token; .*Path=/.*HttpOnly.*SameSite=Strict" "$box/head"
 ok "the cookie opens the box" sh -c "curl -s -b 'x=1; session=$token' http://$at/rpc/v1 -d '{\"method\":\"db.dump\",\"params\":{\"pointer\":\"/public/serverInfo/name\"}}' | grep -q 'Attic Box'"
 ok "it is listed with who asked" sh -c "$bin/start-cli auth session list | grep -q 'a browser'"
-ok "a token by one letter another is none" fails '{"method":"db.dump","params":{}}' 34 -b "session=b${token#?}"
+case $token in b*) other=c${token#?} ;; *) other=b${token#?} ;; esac
+ok "a token by one letter another is none" fails '{"method":"db.dump","params":{}}' 34 -b "session=$other"
 for _ in 1 2 3 4 5; do post '{"method":"auth.login","params":{"password":"x"}}' >/dev/null; done
 ok "after some wrong ones the address waits" fails '{"method":"auth.login","params":{"password":"wonderland"}}' 37
 ok "the box itself does not" exits 0 env PASSWORD=wonderland "$bin/start-cli" auth login --ephemeral
