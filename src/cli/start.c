@@ -63,7 +63,11 @@ static bool run_call(struct start *s, struct line *l, const struct method *m, st
     struct val result = val_none;
     const struct start_way *way = s->follow ? start_follow_way() : start_way(m);
     if (way) return way->run(s, l, m, params, e);
-    bool good = line_call(l, m->name, params, &result, e) && start_show(&result, s->form, e);
+    bool good = line_call(l, m->name, params, &result, e);
+    /* Work that goes on is waited for; what was begun is the result only for who wants it as it came. */
+    bool goes_on = good && start_has_progress(&result);
+    if (goes_on) good = start_progress(l, &result, e);
+    if (good && (!goes_on || s->form != SHOW_AUTO)) good = start_show(&result, s->form, e);
     val_unref(&result);
     return good;
 }

@@ -36,6 +36,12 @@ bool start_is_word(const struct method *m, const char *field);
 bool start_show(const struct val *v, enum show_form form, struct err *e);
 bool start_form(const char *word, enum show_form *form);
 
+/* --- start_progress.c --- */
+
+/* Whether the answer tells of work that goes on; shows how far it is until it is over. */
+bool start_has_progress(const struct val *result);
+bool start_progress(struct line *l, const struct val *result, struct err *e);
+
 /* --- start_help.c --- */
 
 void start_help(const struct start *s, FILE *out);
