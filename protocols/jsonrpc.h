@@ -117,6 +117,9 @@ bool jsonrpc_write_error(struct buf *out, int64_t code, struct slice message, co
  * label as message, and data {details, debug, info}. `info` NULL or VAL_NONE: null. */
 bool jsonrpc_write_err(struct buf *out, const struct err *why, const struct val *info, const struct val *id,
                        enum json_form form, struct err *e);
+/* The same with another label, like one in another language; of ERR_RPC_* the message stays the fixed one. */
+bool jsonrpc_write_err_as(struct buf *out, const struct err *why, struct slice label, const struct val *info,
+                          const struct val *id, enum json_form form, struct err *e);
 /* A request; without an id (NULL) a notice. `version`: whether the key jsonrpc is written:
  * {"jsonrpc":"2.0","id":…,"method":…, "params":…}; the sockets leave it out. `params` NULL or VAL_NONE is {} without
  * version, left out with it. */

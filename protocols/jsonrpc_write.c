@@ -103,14 +103,20 @@ static struct val error_data(const struct err *why, const struct val *info, bool
     return data;
 }
 
-bool jsonrpc_write_err(struct buf *out, const struct err *why, const struct val *info, const struct val *id,
-                       enum json_form form, struct err *e) {
+bool jsonrpc_write_err_as(struct buf *out, const struct err *why, struct slice label, const struct val *info,
+                          const struct val *id, enum json_form form, struct err *e) {
     bool good;
     struct val data = error_data(why, info, &good);
     if (!good) return err_nomem(e, "an error");
-    good = jsonrpc_write_error(out, err_rpc(why->code), slice_str(err_label(why->code)), &data, id, form, e);
+    if (is_protocol(why->code)) label = slice_str(err_label(why->code));
+    good = jsonrpc_write_error(out, err_rpc(why->code), label, &data, id, form, e);
     val_unref(&data);
     return good;
+}
+
+bool jsonrpc_write_err(struct buf *out, const struct err *why, const struct val *info, const struct val *id,
+                       enum json_form form, struct err *e) {
+    return jsonrpc_write_err_as(out, why, slice_str(err_label(why->code)), info, id, form, e);
 }
 
 bool jsonrpc_write_request(struct buf *out, bool version, struct slice method, const struct val *params,

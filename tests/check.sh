@@ -6,6 +6,9 @@
 set -u
 cd "$(dirname "$0")/.."
 export DEVELOPER=1
+# What is compared is English, whatever the machine speaks.
+export LC_ALL=C
+unset LANG LANGUAGE LC_MESSAGES
 log=$PWD/build/check
 rm -rf "$log"
 mkdir -p "$log"

@@ -50,11 +50,11 @@ static int read_words(struct start *s, int argc, char **argv) {
     return 0;
 }
 
-static int tell(const struct err *e) {
+static int tell(const struct start *s, const struct err *e) {
     fprintf(stderr, "start-cli: %s", e->text);
     if (strstr(e->text, "pinned"))
         fprintf(stderr, "; if the box was set up anew, take its line out of ~/.config/startbox/pins.json");
-    if (e->code != ERR_USAGE) fprintf(stderr, " (%s)", err_label(e->code));
+    if (e->code != ERR_USAGE) fprintf(stderr, " (%s)", words_label(s->language, e->code));
     fputc('\n', stderr);
     return err_exit(e->code);
 }
@@ -76,7 +76,7 @@ static int run_method(struct start *s, const struct method *m, size_t used) {
     struct err e = ERR_INIT;
     struct val params = val_none;
     char cookie[300], key[400], pin[LINE_PIN];
-    if (!start_params(s, m, used, &params, &e)) return tell(&e);
+    if (!start_params(s, m, used, &params, &e)) return tell(s, &e);
     const struct line_config config = {.run = s->run,
                                        .host = s->host,
                                        .cacert = s->cacert,
@@ -88,7 +88,7 @@ static int run_method(struct start *s, const struct method *m, size_t used) {
     if (l) start_keep_pin(s, l);
     line_close(l);
     val_unref(&params);
-    return good ? 0 : tell(&e);
+    return good ? 0 : tell(s, &e);
 }
 
 static const struct method *row_of(const struct start *s, const char *name) {
@@ -123,7 +123,7 @@ static int run(struct start *s) {
     }
     if (m && !s->help) return run_method(s, m, used);
     if (m) {
-        start_help_method(m, stdout);
+        start_help_method(s, m, stdout);
         return 0;
     }
     if (used && used == s->word_n) {
@@ -135,10 +135,21 @@ static int run(struct start *s) {
     return s->help ? 0 : 2;
 }
 
+/* As POSIX orders them: the first that is not empty. */
+static enum words_language find_language(void) {
+    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *tag = getenv(names[i]);
+        if (tag && tag[0]) return words_from_tag(slice_str(tag));
+    }
+    return WORDS_EN;
+}
+
 int start_cli_main(int argc, char **argv, const struct method *const *rows, size_t row_n) {
     struct start s = {.rows = rows, .row_n = row_n, .run = getenv("STARTBOX_RUN"), .host = getenv("STARTBOX_HOST")};
     if (!s.run || !s.run[0]) s.run = "/run/startbox";
     if (s.host && !s.host[0]) s.host = NULL;
+    s.language = find_language();
     log_set_level(LOG_WARN);
     s.words = mem_get_zero((size_t)argc * sizeof *s.words);
     if (!s.words) return 71;

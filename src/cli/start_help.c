@@ -3,16 +3,17 @@
 
 #include "state/plan.h"
 
-static const char options[] =
-    "Options, before the command (--format, -H, -f and -h also behind it):\n"
-    "  --run DIR       the daemon's run directory (STARTBOX_RUN; /run/startbox)\n"
-    "  -H, --host URL  another machine's daemon: https://box.local (STARTBOX_HOST)\n"
-    "  --cacert FILE   roots of trust for it\n"
-    "  --key FILE      calls to it are signed with this key (~/.config/startbox/key.pem, see init-key)\n"
-    "  --format FORM   json, json-pretty, yaml or table\n"
-    "  -f, --follow    goes on: of logs and of what else has a feed\n"
-    "  -h, --help      of start-cli, of a group, of a command\n"
-    "  --version\n";
+#define KEY_MOST    160 /* bytes of the key of a sentence */
+#define FILLED_MOST 600 /* of a sentence about a parameter */
+
+static const struct option {
+    const char *flag;
+    enum start_word word; /* START_WORD_N: it says all itself */
+} options[] = {
+    {"--run DIR      ", START_RUN},  {"-H, --host URL ", START_HOST},   {"--cacert FILE  ", START_CACERT},
+    {"--key FILE     ", START_KEY},  {"--format FORM  ", START_FORMAT}, {"-f, --follow   ", START_FOLLOW},
+    {"-h, --help     ", START_HELP}, {"--version", START_WORD_N},
+};
 
 static bool has_command(const struct method *m) {
     return !(m->flags & METHOD_NO_COMMAND);
@@ -29,6 +30,16 @@ static size_t print_command(const struct method *m, FILE *out) {
     return n;
 }
 
+/* A row's sentence, and a parameter's, in the caller's language. */
+static const char *about(const struct start *s, const struct method *m, const struct shape_field *f) {
+    char key[KEY_MOST];
+    const char *english = f ? f->about : m->about;
+    if (!english) return "";
+    int n =
+        f ? snprintf(key, sizeof key, "help.%s.%s", m->name, f->name) : snprintf(key, sizeof key, "about.%s", m->name);
+    return n > 0 && (size_t)n < sizeof key ? words_say(s->language, key, english) : english;
+}
+
 static void print_list(const struct start *s, const char *group, FILE *out) {
     size_t skip = strlen(group), widest = 0;
     for (size_t i = 0; i < s->row_n; i++) {
@@ -39,21 +50,23 @@ static void print_list(const struct start *s, const char *group, FILE *out) {
         const struct method *m = s->rows[i];
         if (!has_command(m) || strncmp(m->name, group, skip) != 0) continue;
         fputs("  ", out);
-        fprintf(out, "%*s%s\n", (int)(widest - print_command(m, out) + 2), "", m->about);
+        fprintf(out, "%*s%s\n", (int)(widest - print_command(m, out) + 2), "", about(s, m, NULL));
     }
 }
 
 void start_help(const struct start *s, FILE *out) {
-    fprintf(out,
-            "usage: start-cli [options] COMMAND [arguments]\n\nTalks to the daemon of this box, or of another.\n\n%s\n"
-            "Commands:\n",
-            options);
+    enum words_language l = s->language;
+    fprintf(out, "%s start-cli %s\n\n%s\n\n%s\n", start_say(l, START_USAGE), start_say(l, START_SYNOPSIS),
+            start_say(l, START_TALKS), start_say(l, START_OPTIONS));
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        bool more = options[i].word != START_WORD_N;
+        fprintf(out, "  %s%s%s\n", options[i].flag, more ? " " : "", more ? start_say(l, options[i].word) : "");
+    }
+    fprintf(out, "\n%s\n", start_say(l, START_COMMANDS));
     print_list(s, "", out);
-    fputs("  db watch [POINTER]     shows the tree, or a part of it, and then every change\n"
-          "  init-key               makes a key to sign calls with; pubkey shows its public half\n"
-          "  completion bash|zsh    a script that completes commands\n\n"
-          "start-cli COMMAND --help tells more.\n",
-          out);
+    fprintf(out, "  db watch [POINTER]     %s\n", start_say(l, START_DB_WATCH));
+    fprintf(out, "  init-key               %s\n", start_say(l, START_INIT_KEY));
+    fprintf(out, "  completion bash|zsh    %s\n\n%s\n", start_say(l, START_COMPLETION), start_say(l, START_MORE));
 }
 
 void start_help_group(const struct start *s, size_t used, FILE *out) {
@@ -64,7 +77,7 @@ void start_help_group(const struct start *s, size_t used, FILE *out) {
         n += k > 0 && (size_t)k < sizeof group - n ? (size_t)k : 0;
     }
     group[n] = 0;
-    fputs("Commands:\n", out);
+    fprintf(out, "%s\n", start_say(s->language, START_COMMANDS));
     print_list(s, group, out);
 }
 
@@ -78,8 +91,8 @@ static bool may_lack(const struct shape_field *f) {
     return f->optional || f->fallback || f->attrs & PLAN_SECRET;
 }
 
-static void print_usage(const struct method *m, FILE *out) {
-    fputs("usage: start-cli ", out);
+static void print_usage(const struct start *s, const struct method *m, FILE *out) {
+    fprintf(out, "%s start-cli ", start_say(s->language, START_USAGE));
     print_command(m, out);
     struct slice words = slice_str(m->words ? m->words : "");
     while (words.len) {
@@ -92,31 +105,39 @@ static void print_usage(const struct method *m, FILE *out) {
         for (char *c = name; *c; c++) *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 32) : *c;
         fprintf(out, may_lack(f) ? " [%s%s]" : " %s%s", name, list ? "..." : "");
     }
-    if (m->params && m->params->field_n) fputs(" [options]", out);
+    if (m->params && m->params->field_n) fprintf(out, " %s", start_say(s->language, START_SOME_OPTIONS));
     fputc('\n', out);
 }
 
-static void print_field(const struct shape_field *f, FILE *out) {
+static void print_filled(const struct start *s, enum start_word word, struct slice what, FILE *out) {
+    struct buf text;
+    buf_init(&text, FILLED_MOST);
+    start_fill(&text, s->language, word, what);
+    if (buf_ok(&text)) fprintf(out, " %.*s", (int)text.len, (const char *)text.ptr);
+    buf_release(&text);
+}
+
+static void print_field(const struct start *s, const struct method *m, const struct shape_field *f, FILE *out) {
     char name[80];
     struct buf want;
     start_flag(f->name, name, sizeof name);
     buf_init(&want, 300);
-    if (f->shape && f->shape->kind != SHAPE_ANY) shape_say(f->shape, &want);
-    fprintf(out, "  --%s\n      %s", name, f->about ? f->about : "");
-    if (want.len) fprintf(out, " Wants %.*s.", (int)want.len, (const char *)want.ptr);
-    if (f->fallback && !(f->attrs & PLAN_SECRET)) fprintf(out, " Default: %s.", f->fallback);
-    if (f->attrs & PLAN_SECRET) fputs(" Asked for when it is not given.", out);
+    if (f->shape && f->shape->kind != SHAPE_ANY) start_want(&want, s->language, f->shape);
+    fprintf(out, "  --%s\n      %s", name, about(s, m, f));
+    if (want.len && buf_ok(&want)) print_filled(s, START_WANTS, buf_slice(&want), out);
+    if (f->fallback && !(f->attrs & PLAN_SECRET)) print_filled(s, START_DEFAULT, slice_str(f->fallback), out);
+    if (f->attrs & PLAN_SECRET) fprintf(out, " %s", start_say(s->language, START_ASKED));
     fputc('\n', out);
     buf_release(&want);
 }
 
-void start_help_method(const struct method *m, FILE *out) {
-    print_usage(m, out);
-    fprintf(out, "\n%s\n", m->about);
-    if (m->effect == METHOD_FINAL) fputs("It cannot be undone.\n", out);
+void start_help_method(const struct start *s, const struct method *m, FILE *out) {
+    print_usage(s, m, out);
+    fprintf(out, "\n%s\n", about(s, m, NULL));
+    if (m->effect == METHOD_FINAL) fprintf(out, "%s\n", start_say(s->language, START_FINAL));
     if (!m->params || !m->params->field_n) return;
     fputc('\n', out);
-    for (unsigned i = 0; i < m->params->field_n; i++) print_field(&m->params->fields[i], out);
+    for (unsigned i = 0; i < m->params->field_n; i++) print_field(s, m, &m->params->fields[i], out);
 }
 
 /* --- completion --- */

@@ -4,6 +4,7 @@
 
 #include "cli/line.h"
 #include "cli/start.h"
+#include "cli/start_words.h"
 
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ struct start {
     const char *run, *host, *cacert, *key;
     enum show_form form;
     bool help, follow;
+    enum words_language language; /* of whoever calls */
     /* the words that are not such options */
     const char **words;
     size_t word_n;
@@ -46,7 +48,7 @@ bool start_progress(struct line *l, const struct val *result, struct err *e);
 
 void start_help(const struct start *s, FILE *out);
 void start_help_group(const struct start *s, size_t used, FILE *out);
-void start_help_method(const struct method *m, FILE *out);
+void start_help_method(const struct start *s, const struct method *m, FILE *out);
 int start_completion(const struct start *s, const char *shell);
 
 /* --- start_ways.c: what is more than one call --- */

@@ -107,7 +107,10 @@ static void add_fields(const struct ask *a, struct buf *fields) {
 }
 
 static bool write_call(struct buf *out, const struct ask_call *k, struct err *e) {
-    if (k->why) return jsonrpc_write_err(out, k->why, NULL, &k->id, JSON_COMPACT, e);
+    if (k->why) {
+        const char *label = words_label(k->ask->door->language, k->why->code);
+        return jsonrpc_write_err_as(out, k->why, slice_str(label), NULL, &k->id, JSON_COMPACT, e);
+    }
     return jsonrpc_write_result(out, &k->result, &k->id, JSON_COMPACT, e);
 }
 

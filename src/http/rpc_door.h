@@ -11,6 +11,7 @@
 
 #include "auth/auth.h"
 #include "http/server.h"
+#include "words/words.h"
 
 struct rpc_door {
     struct rpc *rpc;
@@ -20,6 +21,8 @@ struct rpc_door {
     void *arg;
     /* Pages of these origins may call too: "https://box.example", separated by spaces. */
     const char *origins;
+    /* Of the labels of errors; may change at any time. */
+    enum words_language language;
     /* private */
     struct buf out;
 };

@@ -61,6 +61,7 @@ static void state_stands(struct daemon *d) {
     }
     system_started(d->system, NULL);
     keepsake_begin(d);
+    language_begin(d);
     bool owned = auth_has_password(d->auth);
     rpc_phase(d->rpc, owned ? PHASE_RUN : PHASE_SETUP);
     if (!owned) bootfile_begin(d);
@@ -381,6 +382,7 @@ static void close_all(struct daemon *d) {
     system_free(d->system);
     http_files_free(d->files);
     keepsake_end(d);
+    language_end(d);
     state_free(d->state);
     plan_free(d->plan);
     port_stop(&d->disk);

@@ -89,6 +89,7 @@ struct daemon {
     struct system *system;
     struct plan *plan;
     struct state *state;
+    struct watch language; /* of the tree: which language the door speaks */
     struct watch password; /* of the tree: kept in a file of its own, for when the tree cannot be read */
     struct call password_call;
     struct err trouble; /* why PHASE_DIAGNOSTIC */
@@ -160,6 +161,10 @@ void service_over(struct daemon *d);
 void keepsake_begin(struct daemon *d);
 void keepsake_end(struct daemon *d);
 void keepsake_read(struct daemon *d);
+
+/* language.c: the door speaks the language that the tree names */
+void language_begin(struct daemon *d);
+void language_end(struct daemon *d);
 
 /* daemon.c */
 int daemon_run(const struct warden_birth *birth, void *options);
