@@ -4,6 +4,8 @@
 #include "base/ascii.h"
 #include "words/room.h"
 
+#include <stdio.h>
+
 #define KEY_MOST 80 /* bytes of "error." and the name of a code */
 
 static const struct language {
@@ -28,8 +30,7 @@ struct slice words_table(enum words_language language) {
     return table ? *table : slice_of("", 0);
 }
 
-const char *words_say(enum words_language language, const char *key, const char *english) {
-    struct slice table = words_table(language), wanted = slice_str(key);
+static const char *find(struct slice table, struct slice wanted) {
     size_t low = 0, high = table.len; /* both where an entry begins, or the end */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -43,7 +44,27 @@ const char *words_say(enum words_language language, const char *key, const char 
         else
             low = middle + whole.len + 1;
     }
-    return english;
+    return NULL;
+}
+
+/* What is shown in other phases too has the words it has in the running box: about.setup.logs those of about.server.logs. */
+static bool to_server(const char *key, char out[KEY_MOST]) {
+    static const char *const phases[] = {"init.", "setup.", "diagnostic."};
+    const char *dot = strchr(key, '.');
+    for (size_t i = 0; dot && i < sizeof phases / sizeof phases[0]; i++) {
+        size_t len = strlen(phases[i]);
+        if (strncmp(dot + 1, phases[i], len) != 0) continue;
+        int n = snprintf(out, KEY_MOST, "%.*s.server.%s", (int)(dot - key), key, dot + 1 + len);
+        return n > 0 && n < KEY_MOST;
+    }
+    return false;
+}
+
+const char *words_say(enum words_language language, const char *key, const char *english) {
+    char other[KEY_MOST];
+    const char *text = find(words_table(language), slice_str(key));
+    if (!text && to_server(key, other)) text = find(words_table(language), slice_str(other));
+    return text ? text : english;
 }
 
 const char *words_label(enum words_language language, enum err_code code) {
