@@ -357,6 +357,10 @@ void http_conn_heard(struct stream *st, enum stream_event event) {
         c->upper->call(c->upper, event);
         return;
     }
+    if (c->door && event == STREAM_DATA) {
+        http_conn_first(c);
+        return;
+    }
     switch (event) {
     case STREAM_OPEN: break;
     case STREAM_END:

@@ -66,6 +66,21 @@ static bool relieve(struct http_server *s, const struct http_conn *asks) {
     return true;
 }
 
+/* The same thing by https, where this door is. */
+static void send_to_https(struct http_exchange *x, const struct http1_head *head) {
+    uint8_t text[2048];
+    struct buf fields = {.ptr = text, .cap = sizeof text, .max = sizeof text}; /* never grows */
+    bool plain = head->form == HTTP1_FORM_ORIGIN && head->host.len;
+    if (plain)
+        buf_printf(&fields, "Location: https://%.*s%.*s\r\n", (int)head->host.len, (const char *)head->host.ptr,
+                   (int)head->target.len, (const char *)head->target.ptr);
+    x->keep_alive = false;
+    if (plain && buf_ok(&fields))
+        http_reply(x, 307, LIT(""), buf_slice(&fields), LIT(""));
+    else
+        http_reply(x, 400, LIT("text/plain; charset=utf-8"), LIT(""), LIT("Host header required\n"));
+}
+
 /* A head is here. False: the connection is over, or the answer must come before anything else is read. */
 static bool begin(struct http_conn *c, struct http1 *p, const struct http1_head *head) {
     struct http_server *s = c->server;
@@ -95,6 +110,10 @@ static bool begin(struct http_conn *c, struct http1 *p, const struct http1_head 
     }
     c->deferred = false;
 
+    if (c->astray) {
+        send_to_https(x, head);
+        return false;
+    }
     unsigned allowed;
     unsigned method = head->method == HTTP1_METHOD_OTHER ? 0 : HTTP_METHOD(head->method);
     x->route = find_route(s, head->path, method, &allowed);

@@ -36,15 +36,17 @@ struct http_conn {
     struct http1 *parser; /* own one, while a request is unfinished; NULL: the server's */
     struct http_exchange *x;
     struct http_upper *upper;
-    uint64_t mark;    /* bytes moved when the present wait began */
-    size_t cost;      /* of what is unfinished, as counted in the server */
-    uint64_t swallow; /* bytes of a refused body that are still read and forgotten */
+    struct http_door *door; /* with TLS, until the first byte tells what is spoken */
+    uint64_t mark;          /* bytes moved when the present wait began */
+    size_t cost;            /* of what is unfinished, as counted in the server */
+    uint64_t swallow;       /* bytes of a refused body that are still read and forgotten */
     enum http_wait wait;
     uint8_t from_len, from[8]; /* http_from; FROM_UNKNOWN until asked */
     bool running, ready, secure, closing, linger, eof;
     bool listed;   /* among those that wait for a request */
     bool deferred; /* a request had to wait a turn for memory */
     bool early;    /* the request that is being read has its answer already */
+    bool astray;   /* plain HTTP where TLS is spoken: sent to https */
     bool stalled;  /* too many answers wait to be read: no more requests until they are */
 };
 
@@ -99,6 +101,8 @@ bool http_conn_wait(struct http_conn *c, enum http_wait w);
 void http_conn_heard(struct stream *s, enum stream_event event);
 /* The connections that can go on reading. */
 bool http_conns_ready(struct loop_task *t);
+/* server.c: the first byte at a door with TLS is there. */
+void http_conn_first(struct http_conn *c);
 /* Once what was written is out. linger: the client may still be sending. */
 void http_conn_close(struct http_conn *c, bool linger);
 /* An answer that no handler gives: the error, then the end. The plain one when there is no exchange. */

@@ -76,13 +76,26 @@ static void accepted(struct listener *li, int fd, const struct address *peer) {
     s->counts.local += local;
     s->counts.accepted++;
     if (!http_conn_wait(c, HTTP_WAIT_FIRST) || !d->cipher) return;
-    struct stream_filter *f = d->cipher(d->cipher_arg, &e);
-    if (f)
-        stream_filter(&c->s, f);
-    else {
-        c->closing = true;
-        stream_abort(&c->s);
+    c->door = d;
+    stream_wake(&c->s);
+}
+
+/* Who speaks plain HTTP at a door with TLS is not thrown out with a riddle: a person who typed the address is sent to the right one. */
+void http_conn_first(struct http_conn *c) {
+    struct http_door *d = c->door;
+    struct err e = ERR_INIT;
+    uint8_t first = 0;
+    c->door = NULL;
+    c->astray = stream_peek(&c->s, &first, 1) && first >= 'A' && first <= 'Z';
+    struct stream_filter *f = c->astray ? NULL : d->cipher(d->cipher_arg, &e);
+    if (f) stream_filter(&c->s, f);
+    if (f || c->astray) {
+        c->secure = !c->astray;
+        stream_resume(&c->s);
+        return;
     }
+    c->closing = true;
+    stream_abort(&c->s);
 }
 
 /* --- the server --- */
@@ -127,6 +140,12 @@ bool http_server_listen(struct http_server *s, int fd, http_cipher *cipher, void
 }
 
 static void drop_doors(struct http_server *s) {
+    for (struct http_conn *c = s->conns; c; c = c->next)
+        if (c->door) { /* it has said nothing yet */
+            c->door = NULL;
+            c->closing = true;
+            stream_abort(&c->s);
+        }
     while (s->doors) {
         struct http_door *d = s->doors;
         s->doors = d->next;

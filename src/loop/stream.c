@@ -304,6 +304,11 @@ bool stream_start(struct stream *s, struct loop *l, int fd, bool connecting, siz
     return false;
 }
 
+size_t stream_peek(const struct stream *s, uint8_t *to, size_t len) {
+    ssize_t n = s->state == STREAM_UP ? recv(s->fd.fd, to, len, MSG_PEEK | MSG_DONTWAIT) : 0;
+    return n > 0 ? (size_t)n : 0;
+}
+
 bool stream_peer(const struct stream *s, struct address *peer) {
     *peer = (struct address){.len = sizeof peer->un};
     return s->state != STREAM_OVER && getpeername(s->fd.fd, &peer->any, &peer->len) == 0;

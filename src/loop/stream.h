@@ -130,7 +130,7 @@ void stream_eat(struct stream *s, size_t n);
 /* Stops reading until stream_resume, whatever room there is. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
-/* For a pipe whose bytes others take: STREAM_DATA comes once there is something to read, or the end, and nothing was read; the
+/* For a pipe whose bytes others take, and a socket that is to be looked at first: STREAM_DATA comes once there is something to read, or the end, and nothing was read; the
  * stream is paused then as before. */
 void stream_wake(struct stream *s);
 
@@ -168,6 +168,8 @@ static inline void stream_owe_drained(struct stream *s) {
 
 /* Written bytes the peer has not acknowledged yet, where the kernel tells; a slow peer moves though nothing can be written. */
 uint64_t stream_unheard(const struct stream *s);
+/* The next bytes of a socket, which stay to be read; 0 when there are none (yet, or any more). Without a filter. */
+size_t stream_peek(const struct stream *s, uint8_t *to, size_t len);
 /* Who is at the other end of the socket. */
 bool stream_peer(const struct stream *s, struct address *peer);
 bool stream_unix_peer(const struct stream *s, struct unix_peer *peer, struct err *e);

@@ -169,6 +169,9 @@ sed -i 's/: "......../: "00000000/' "$HOME/.config/startbox/pins.json"
 ok "another key is refused" exits 71 cli -H "https://$tls" state
 ok "with what to do" says pins.json
 
+ok "who speaks plain HTTP there is sent to https" sh -c "curl -s -o /dev/null -w '%{http_code} %{redirect_url}' 'http://$tls/a?b=c' | grep -qx '307 https://$tls/a?b=c'"
+ok "and who names no host is told so" sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 openssl s_client -connect $tls >/dev/null 2>&1; printf 'GET / HTTP/1.0\r\n\r\n' | timeout 5 nc -w 3 ${tls%:*} ${tls#*:} 2>/dev/null | grep -q 'Host header required' || ! command -v nc >/dev/null"
+
 # --- crashes and ends ---
 reactor=$(pgrep -P "$main" -f . | while read -r p; do grep -q sb-reactor "/proc/$p/comm" && echo "$p"; done)
 ok "there is a reactor" test -n "$reactor"
