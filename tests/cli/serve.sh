@@ -139,7 +139,7 @@ ok "TLS 1.2 with the certificate's name" is "$(tls https://box.test/hello)" 'Hel
 ok "and only 1.2" is "$(curl -s -k -m 20 --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0 "https://$https/hello" >/dev/null; test $? -ne 0 && echo refused)" refused
 ok "a big file over TLS" big -k "https://$https/big.bin"
 ok "a file from memory over TLS" middle -k "https://$https/middle.bin"
-ok "plain HTTP at the TLS port is no answer" is "$(code "http://$https/hello")" 000
+ok "plain HTTP at the TLS port is sent to https" is "$(code "http://$https/hello")" 307
 ok "sessions are resumed" sh -c "echo | openssl s_client -connect $https -tls1_2 -no_ticket -reconnect 2>/dev/null | grep -q '^Reused'"
 
 # --- uploads ---
