@@ -14,23 +14,42 @@
 
 /* --- pages --- */
 
-static const char page[] =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-    "content=\"width=device-width\"><title>startbox</title>\n"
-    "<h1>startbox</h1>\n<p>This box is up. Its web page is not built in yet: use <code>start-cli</code>, or give the "
-    "daemon a page with <code>--web DIR</code>.</p>\n";
-static const char waiting_page[] =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"1\">"
-    "<title>startbox</title>\n<h1>Loading</h1>\n<p>The box is starting.</p>\n";
+#define PAGE(title, text)                                                                                              \
+    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "                                \
+    "content=\"width=device-width\">" title "<body>\n" text
+#define TITLE(text) "<title>startbox</title>\n<h1>" text "</h1>\n"
+
+/* Until the real page is built in: what the box waits for, and where to go on. */
+static const char *page_of(unsigned phase) {
+    switch (phase) {
+    case PHASE_INIT:
+        return PAGE("<meta http-equiv=\"refresh\" content=\"1\"><title>startbox</title>",
+                    "<h1>Loading</h1>\n<p>The box is starting.</p>\n");
+    case PHASE_SETUP:
+        return PAGE(
+            TITLE("This box waits for its owner"),
+            "<p>Its page is not built in yet. On the box: <code>start-cli setup execute --name NAME</code>, then "
+            "<code>start-cli setup exit</code>. Or put <code>startbox-setup.json</code> on its boot "
+            "partition.</p>\n");
+    case PHASE_DIAGNOSTIC:
+        return PAGE(TITLE("This box is in trouble"),
+                    "<p>It cannot start. <code>start-cli diagnostic error</code> says why, <code>start-cli diagnostic "
+                    "logs</code> what came before, and <code>start-cli diagnostic restart</code> tries again.</p>\n");
+    default:
+        return PAGE(
+            TITLE("startbox"),
+            "<p>This box is up. Its page is not built in yet: use <code>start-cli</code>, or give the daemon a page "
+            "with <code>--web DIR</code>.</p>\n");
+    }
+}
 
 static void show_page(struct http_exchange *x, const struct http_request *r) {
     struct daemon *d = http_arg(x);
     (void)r;
-    bool waits = rpc_phase_now(d->rpc) == PHASE_INIT;
     http_reply(x, 200, LIT("text/html; charset=utf-8"),
                LIT("Cache-Control: no-cache\r\nContent-Security-Policy: default-src 'self'\r\n"
                    "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"),
-               slice_str(waits ? waiting_page : page));
+               slice_str(page_of(rpc_phase_now(d->rpc))));
 }
 static const struct http_handler page_handler = {.name = "page", .begin = show_page};
 

@@ -45,6 +45,7 @@ rm -rf "$box/data"
 start
 claim=$(sed -n 's/.*"claim":"\([^"]*\)".*/\1/p' "$box/run/ready")
 ok "what is to be done" sh -c "curl -s http://$at/rpc/v1 -d '{\"method\":\"setup.status\",\"params\":{}}' | grep -q '\"status\":\"incomplete\",\"guid\":null,\"attach\":false,\"mokEnrolled\":true,\"osDrive\":null'"
+ok "its page says what it waits for" sh -c "curl -s http://$at/ | grep -q 'waits for its owner'"
 ok "its disks" exits 0 cli setup disk list
 ok "its log, for its root" sh -c "$bin/start-cli --format json setup logs | grep -q 'claim code'"
 ok "and nobody else" fails '{"method":"setup.logs","params":{}}' 34
@@ -78,6 +79,7 @@ stop
 # --- in trouble ---
 find "$box/data/state" -name 'snap*' -exec sh -c 'printf xxxx | dd of="$1" bs=1 seek=60 conv=notrunc 2>/dev/null' _ {} \;
 start
+ok "its page says that it is in trouble" sh -c "curl -s http://$at/anything | grep -q 'in trouble'"
 ok "in trouble the log is there" sh -c "$bin/start-cli --format json diagnostic logs | grep -q 'in trouble'"
 ok "as it comes" sh -c "timeout 2 $bin/start-cli --format json diagnostic logs -f | grep -q 'in trouble'"
 if "$bin/start-cli" diagnostic kernel-logs --limit 1 >"$box/kernel" 2>&1; then
