@@ -303,7 +303,10 @@ static const char *describe_caller(enum caller_kind kind) {
 static bool admit(struct rpc *r, struct rpc_call *c, struct slice name, const struct val *params, struct err *e) {
     const struct rpc_name *found = find_name(r, name);
     c->method = found->row && found->row->phases & r->phase ? found->row : NULL;
-    if (!c->method) return err_set(e, ERR_RPC_METHOD, "there is no method \"%s\"", log_text(slice_head(name, 80)));
+    if (!c->method) {
+        err_set(e, ERR_RPC_METHOD, "there is no method \"%s\"", log_text(slice_head(name, 80)));
+        return false;
+    }
     if (!(c->method->callers & c->caller->kind))
         return err_set(e, ERR_AUTHORIZATION, "%s", c->caller->why ? c->caller->why : describe_caller(c->caller->kind));
     if (r->counts.open >= LIMIT_RPC_OPEN) {
