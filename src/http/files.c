@@ -174,6 +174,8 @@ void files_hide(struct err *e) {
     }
 }
 
+static bool fall_back(struct http_exchange *x, struct files_ask *ask);
+
 /* Those who wait hear of it; the entry is theirs no more. */
 static void answer_all(struct files_entry *e, const struct err *why) {
     while (e->waits) {
@@ -186,6 +188,7 @@ static void answer_all(struct files_entry *e, const struct err *why) {
             files_answer(x, w->ask, e);
             continue;
         }
+        if (why->code == ERR_NOT_FOUND && fall_back(x, w->ask)) continue;
         *http_mine(x) = NULL;
         files_ask_free(w->ask);
         http_reply_error(x, why);
@@ -471,6 +474,24 @@ bool files_again(struct http_exchange *x, struct files_ask *ask) {
     return entry != NULL;
 }
 
+/* True: the page that makes its own paths answers, now or when it is read. */
+static bool fall_back(struct http_exchange *x, struct files_ask *ask) {
+    struct http_files *f = ask->files;
+    struct slice page = LIT("index.html"), last = ask->path;
+    for (struct slice rest = ask->path; rest.len;) last = slice_cut(&rest, '/');
+    bool is_file = !ask->folder && slice_find(last, '.') < last.len;
+    if (!f->one_page || ask->fallen || is_file || slice_eq(ask->path, page)) return false;
+    struct files_entry *entry = find_entry(f, page);
+    if (!entry && (entry = make_entry(f, page)) == NULL) return false;
+    ask->fallen = true;
+    ask->path = page;
+    if (is_ready(entry))
+        files_answer(x, ask, entry);
+    else
+        join(x, ask, entry);
+    return true;
+}
+
 /* The name beneath the root, in `path`. */
 static bool find_name(const struct http_request *r, struct buf *path, bool *folder, struct err *e) {
     buf_init(path, PATH_MOST);
@@ -545,6 +566,10 @@ struct http_files *http_files_new(struct loop *l, struct port *disk, const char 
     f->disk = disk;
     f->root = root;
     return f;
+}
+
+void http_files_one_page(struct http_files *f) {
+    f->one_page = true;
 }
 
 void http_files_free(struct http_files *f) {

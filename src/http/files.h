@@ -23,6 +23,9 @@ struct http_files *http_files_new(struct loop *l, struct port *disk, const char 
 void http_files_free(struct http_files *f);
 /* Another disk hand: forgets what is in memory, and the watches. */
 void http_files_restart(struct http_files *f);
+/* The folder is a page that makes its own paths: where there is nothing, and the path's last part has no dot as a file's name
+ * has, the answer is index.html of the root. */
+void http_files_one_page(struct http_files *f);
 /* Forgets what is in memory. */
 void http_files_forget(struct http_files *f);
 

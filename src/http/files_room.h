@@ -60,6 +60,7 @@ struct http_files {
     struct loop *loop;
     struct port *disk;
     const char *root;
+    bool one_page;
     struct files_entry *bucket[FILES_BUCKETS];
     struct files_entry *oldest, *newest;
     struct files_folder *folders;
@@ -76,6 +77,7 @@ struct files_ask {
     struct slice path; /* decoded, beneath the root; in `text` */
     bool folder;       /* the target ended in a slash */
     bool again;        /* it was looked for twice */
+    bool fallen;       /* there was nothing: the one page is looked for */
     bool accepts[FILES_CODE_N];
     bool has_if_match, has_if_none_match, has_if_modified, has_if_unmodified, has_range, has_if_range;
     int64_t if_modified, if_unmodified;

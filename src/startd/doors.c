@@ -111,6 +111,7 @@ bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *
     rpc_door_init(&d->rpc_door);
     feed_door_init(&d->feed_door, d->feeds);
     if (o->web && !(d->files = http_files_new(d->loop, &d->disk, "web", e))) return false;
+    if (d->files) http_files_one_page(d->files);
     add(d, (struct http_route){"/rpc/", true, post, LIMIT_RPC_BODY, &rpc_door_handler, &d->rpc_door});
     add(d, (struct http_route){"/rpc/", true, options, 0, &rpc_preflight_handler, &d->rpc_door});
     add(d, (struct http_route){"/rpc/", true, get, 0, &only_post_handler, d});

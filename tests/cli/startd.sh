@@ -220,6 +220,8 @@ echo page >"$box/web/index.html"
 rm -rf "$box/data"
 start --web "$box/web" --no-claim
 ok "another page" sh -c "curl -s http://$at/ | grep -q page"
+ok "it may make its own paths" sh -c "curl -s http://$at/services/one | grep -q page"
+ok "but no files" sh -c "curl -s -o $box/none -w '%{http_code}' http://$at/one.js | grep -q 404"
 ok "without claim codes anybody may" sh -c "curl -s http://$at/rpc/v1 -d '{\"method\":\"setup.execute\",\"params\":{\"password\":\"first\"}}' | grep -q guid"
 ok "the end" stop
 ok "no sanitizer had anything to say" sh -c "! grep -q 'Sanitizer\\|runtime error' $box/log $box/second"

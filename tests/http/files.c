@@ -218,6 +218,39 @@ TEST(names_that_must_not_be_served_are_not) {
     finish();
 }
 
+TEST(a_page_that_makes_its_own_paths_answers_where_there_is_nothing) {
+    static const struct {
+        const char *path;
+        const char *body; /* NULL: 404 */
+    } cases[] = {
+        {"/login", "page"},      {"/login", "page"},    {"/services/a/logs", "page"}, {"/sub/", "page"},
+        {"/sub.d/none", "page"}, {"/file", "the file"}, {"/none.js", NULL},           {"/sub/none.css", NULL},
+        {"/.hidden", NULL},      {"/", "page"},
+    };
+    begin_with(NULL);
+    http_files_one_page(files);
+    CHECK_INT(status_with("/login", ""), 404); /* not even the page is there */
+    CHECK_INT(status_with("/", ""), 404);
+    CHECK(mkdirat(ro_dir, "sub", 0755) == 0);
+    serve_file("index.html", LIT("page"));
+    serve_file("file", LIT("the file"));
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct got g = get_with(cases[i].path, "");
+        bool good =
+            cases[i].body ? g.status == 200 && slice_eq(buf_slice(&g.body), slice_str(cases[i].body)) : g.status == 404;
+        if (!CHECK(good)) tap_note("%s", cases[i].path);
+        got_release(&g);
+    }
+    struct got g = get_with("/login", "");
+    char tag[64];
+    CHECK(strstr(g.fields, "text/html") && field_of(&g, "etag", tag, sizeof tag));
+    char match[128];
+    snprintf(match, sizeof match, "If-None-Match: %s\r\n", tag);
+    CHECK_INT(status_with("/other", match), 304);
+    got_release(&g);
+    finish();
+}
+
 TEST(compressed_forms_go_to_who_accepts_them_unless_they_are_older) {
     begin_with(NULL);
     char text[4000];
@@ -614,6 +647,7 @@ TEST(a_disk_hand_that_dies_is_an_error_of_the_requests_and_no_more) {
 }
 
 TAP_MAIN(T(conditions_are_judged_in_the_order_of_the_rfc), T(names_that_must_not_be_served_are_not),
+         T(a_page_that_makes_its_own_paths_answers_where_there_is_nothing),
          T(compressed_forms_go_to_who_accepts_them_unless_they_are_older),
          T(what_is_served_is_what_is_on_the_disk_though_it_comes_from_memory),
          T(a_folder_above_that_changes_is_noticed), T(a_new_disk_hand_makes_everything_be_looked_at_again),
