@@ -25,9 +25,10 @@ struct startd_door {
 };
 
 struct startd_options {
-    const char *data, *run, *web, *user, *origins;
-    const char *boot;  /* the boot partition; NULL: none */
-    const char *certs; /* folder with the machine's roots of trust; NULL: there is none */
+    const char *data, *run, *web, *user;
+    char origins[1024]; /* separated by spaces */
+    const char *boot;   /* the boot partition; NULL: none */
+    const char *certs;  /* folder with the machine's roots of trust; NULL: there is none */
     struct startd_door doors[DOORS_MOST];
     unsigned door_n;
     const char *ssh_keys; /* the file of authorized keys; NULL: none */

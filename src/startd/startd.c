@@ -43,6 +43,15 @@ static int add_door(struct startd_options *o, const char *address, bool tls) {
     return 0;
 }
 
+static int add_origin(struct startd_options *o, const char *origin) {
+    size_t used = strlen(o->origins), len = strlen(origin);
+    bool good = strstr(origin, "://") && !strpbrk(origin, " \"\r\n") && origin[len - 1] != '/';
+    if (!good) return refuse("an origin is of the form https://name or https://name:port, not", origin);
+    if (used + 1 + len >= sizeof o->origins) return refuse("one origin too many:", origin);
+    snprintf(o->origins + used, sizeof o->origins - used, "%s%s", used ? " " : "", origin);
+    return 0;
+}
+
 static int read_option(struct startd_options *o, const char *word, const char *value) {
     if (!strcmp(word, "--data"))
         o->data = value;
@@ -61,7 +70,7 @@ static int read_option(struct startd_options *o, const char *word, const char *v
     else if (!strcmp(word, "--user"))
         o->user = value;
     else if (!strcmp(word, "--origin"))
-        o->origins = value;
+        return add_origin(o, value);
     else
         return refuse("there is no option", word);
     return 0;

@@ -218,10 +218,15 @@ ok "it still ends well" stop
 mkdir "$box/web"
 echo page >"$box/web/index.html"
 rm -rf "$box/data"
-start --web "$box/web" --no-claim
+start --web "$box/web" --no-claim --origin https://one.example --origin https://two.example:8443
+for page in https://one.example https://two.example:8443; do
+    ok "a page of $page may call" sh -c "curl -si http://$at/rpc/v1 -H 'Origin: $page' -d '{\"method\":\"state\",\"params\":{}}' | tr -d '\r' | grep -qix 'access-control-allow-origin: $page'"
+done
+ok "no other page may" status 403 "http://$at/rpc/v1" -H "Origin: https://three.example" -d '{"method":"state","params":{}}'
 ok "another page" sh -c "curl -s http://$at/ | grep -q page"
 ok "it may make its own paths" sh -c "curl -s http://$at/services/one | grep -q page"
 ok "but no files" sh -c "curl -s -o $box/none -w '%{http_code}' http://$at/one.js | grep -q 404"
+ok "an origin with a path is none" exits 2 "$bin/startd" --data "$box/none" --run "$box/none" --origin https://a.example/
 ok "without claim codes anybody may" sh -c "curl -s http://$at/rpc/v1 -d '{\"method\":\"setup.execute\",\"params\":{\"password\":\"first\"}}' | grep -q guid"
 ok "the end" stop
 ok "no sanitizer had anything to say" sh -c "! grep -q 'Sanitizer\\|runtime error' $box/log $box/second"
