@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -204,20 +203,9 @@ static bool read_certificates(struct serve *s, struct err *e) {
     return good;
 }
 
-/* As many connections as there are descriptors for them. */
-static unsigned find_connections(void) {
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
-    rlim_t room = files.rlim_cur > 2 * SPARE_FILES ? files.rlim_cur - SPARE_FILES : SPARE_FILES;
-    return room < LIMIT_HTTP_CONNECTIONS ? (unsigned)room : LIMIT_HTTP_CONNECTIONS;
-}
-
 static struct http_limits find_limits(void) {
     struct http_limits l = http_limits;
-    l.connections = find_connections();
+    l.connections = http_server_room(SPARE_FILES);
 #ifdef STARTBOX_TEST
     /* Short, so that tests need not wait: build/test/startbox is for them. */
     l.idle_ms = 5000;

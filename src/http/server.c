@@ -6,6 +6,7 @@
 #include "loop/kernel.h"
 
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 
 #define IN_MAX (64u << 10) /* read ahead of one connection: what is pipelined behind a request under way */
 
@@ -99,6 +100,16 @@ void http_conn_first(struct http_conn *c) {
 }
 
 /* --- the server --- */
+
+unsigned http_server_room(unsigned spare) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
+    rlim_t room = files.rlim_cur > 2 * (rlim_t)spare ? files.rlim_cur - spare : spare;
+    return room < LIMIT_HTTP_CONNECTIONS ? (unsigned)room : LIMIT_HTTP_CONNECTIONS;
+}
 
 struct http_server *http_server_new(struct loop *l, const struct http_route *routes, unsigned n,
                                     const struct http_limits *limits, struct err *e) {

@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define CLOCK_MS     60000
@@ -217,20 +216,9 @@ static void set_up(void *arg) {
     daemon_set_up(arg);
 }
 
-/* As many connections as there are descriptors for them. */
-static unsigned find_connections(void) {
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
-    rlim_t room = files.rlim_cur > 2 * SPARE_FILES ? files.rlim_cur - SPARE_FILES : SPARE_FILES;
-    return room < LIMIT_HTTP_CONNECTIONS ? (unsigned)room : LIMIT_HTTP_CONNECTIONS;
-}
-
 static struct http_limits find_limits(void) {
     struct http_limits l = http_limits;
-    l.connections = find_connections();
+    l.connections = http_server_room(SPARE_FILES);
 #ifdef STARTBOX_TEST
     l.end_ms = 2000;
 #endif

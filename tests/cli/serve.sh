@@ -6,23 +6,11 @@ cd "$(dirname "$0")/../.."
 load=build/test/tests/tools/load
 box=$(mktemp -d /tmp/startbox-test-XXXXXX)
 chmod 755 "$box"
-n=0 bad=0 main=0
+main=0
 asan=0
 case $program in */asan/*) asan=1 ;; esac
 
-ok() { # ok NAME COMMAND...: the command says whether it holds
-    name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$box/out" 2>&1; then
-        echo "ok $n - $name"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $name"
-        echo "# $*" | cut -c 1-300
-        head -c 800 "$box/out" | sed 's/^/# /'
-    fi
-}
+. tests/lib/tap.sh
 skip() {
     n=$((n + 1))
     echo "ok $n - $1 # SKIP $2"

@@ -13,19 +13,8 @@ esac
 gib=$((${STARTBOX_BIG_GIB:-2} * 1024 * 1024 * 1024))
 box=$(mktemp -d "${TMPDIR:-/tmp}/startbox-test-XXXXXX")
 chmod 755 "$box"
-n=0 bad=0 main=0
-ok() {
-    name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$box/out" 2>&1; then
-        echo "ok $n - $name"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $name"
-        head -c 800 "$box/out" | sed 's/^/# /'
-    fi
-}
+main=0
+. tests/lib/tap.sh
 finish() {
     [ "$main" = 0 ] || kill -9 "$main" 2>/dev/null
     rm -rf "$box"

@@ -5,33 +5,12 @@ program=$(realpath "$1")
 cd "$(dirname "$0")/../.."
 box=$(mktemp -d /tmp/startbox-test-XXXXXX)
 chmod 755 "$box"
-n=0 bad=0
 
-ok() { # ok NAME COMMAND...: the command says whether it holds
-    name=$1
-    shift
-    n=$((n + 1))
-    if "$@" >"$box/out" 2>&1; then
-        echo "ok $n - $name"
-    else
-        bad=$((bad + 1))
-        echo "not ok $n - $name"
-        echo "# $*" | cut -c 1-300
-        head -c 1200 "$box/out" | sed 's/^/# /'
-    fi
-}
+. tests/lib/tap.sh
 finish() { rm -rf "$box"; }
 trap finish EXIT
 
 revision() { "$program" state check "$1" 2>/dev/null | sed -n 's/^revision \([0-9]*\)$/\1/p'; }
-exits() { # exits CODE COMMAND...
-    want=$1
-    shift
-    "$@" >"$box/so" 2>"$box/se"
-    got=$?
-    [ $got = "$want" ] || { echo "exit $got, wanted $want"; cat "$box/so" "$box/se"; return 1; }
-}
-says() { grep -q -- "$1" "$box/so" "$box/se"; }
 fresh() { rm -rf "$box/s" && mkdir "$box/s"; }
 newest() { find "$box/s" -maxdepth 1 -name "$1-*" | sort | tail -n 1; }
 # One byte of a file, turned over.

@@ -2,19 +2,10 @@
 // as read nothing and such as talk nonsense. PID is the reactor's, MOST how many MB it may grow by (0: not looked at). Says TAP.
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { end, ok, sleep } from './tap.mjs'
 
 const [url, password, pid, most] = process.argv.slice(2)
 const { hostname, port } = new URL(url)
-const sleep = ms => new Promise(done => setTimeout(done, ms))
-
-let count = 0
-let bad = 0
-function ok(name, holds, more) {
-  count++
-  if (!holds) bad++
-  console.log(`${holds ? 'ok' : 'not ok'} ${count} - ${name}`)
-  if (!holds && more !== undefined) console.log('# ' + JSON.stringify(more).slice(0, 600))
-}
 
 let cookie = ''
 async function call(method, params = {}) {
@@ -185,5 +176,4 @@ for (const c of [...open]) c.socket.destroy()
 await sleep(200)
 ok('when all are gone, it answers as before', (await call('echo', { message: 'still here' })).result === 'still here')
 console.log(`# ${calls} calls of the neighbour, ${before.toFixed(1)} MB before, ${peak.toFixed(1)} MB at most`)
-console.log(`1..${count}`)
-process.exit(bad ? 1 : 0)
+end()

@@ -1,6 +1,7 @@
 // live.mjs URL PASSWORD SEED - a client as a browser has it, written on the documented shapes: it mirrors the tree by db.subscribe and
 // its WebSocket, while others change it and its connections are cut at random. Says TAP. Node, with `ws` from npm for WebSocket.
 import { createRequire } from 'node:module'
+import { end, ok, sleep } from './tap.mjs'
 const WebSocket = createRequire(process.env.NODE_PATH + '/')('ws')
 
 const [url, password, seed] = process.argv.slice(2)
@@ -8,16 +9,6 @@ let state = Number(seed) >>> 0
 const draw = n => {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0
   return Math.floor((state / 4294967296) * n)
-}
-const sleep = ms => new Promise(done => setTimeout(done, ms))
-
-let count = 0
-let bad = 0
-function ok(name, holds, more) {
-  count++
-  if (!holds) bad++
-  console.log(`${holds ? 'ok' : 'not ok'} ${count} - ${name}`)
-  if (!holds && more !== undefined) console.log('# ' + JSON.stringify(more).slice(0, 600))
 }
 
 let cookie = ''
@@ -183,5 +174,4 @@ await must('auth.logout', {})
 const { code, reason } = await closed
 ok('a logout closes the sockets of its session, with the reason', code === 1008 && reason.includes('session'), { code, reason })
 ok('and the cookie is taken back', cookie === 'session=')
-console.log(`1..${count}`)
-process.exit(bad ? 1 : 0)
+end()
