@@ -13,3 +13,5 @@ echo
 sh tests/bench/state.sh
 echo
 sh tests/bench/serve.sh
+echo
+sh tests/bench/startd.sh
