@@ -71,6 +71,13 @@ static void refuse_get(struct http_exchange *x, const struct http_request *r) {
 }
 static const struct http_handler only_post_handler = {.name = "only post", .begin = refuse_get};
 
+/* No call begins a transfer yet, so every guid is unknown. */
+static void refuse_guid(struct http_exchange *x, const struct http_request *r) {
+    (void)r;
+    http_reply(x, 404, LIT("text/plain; charset=utf-8"), LIT(""), LIT("Not Found\n"));
+}
+static const struct http_handler no_transfer_handler = {.name = "no transfer", .begin = refuse_guid};
+
 static void show_root(struct http_exchange *x, const struct http_request *r) {
     struct daemon *d = http_arg(x);
     struct slice root = d->state && d->state_stood ? authority_identity(d->state).root : slice_of(NULL, 0);
@@ -116,6 +123,8 @@ bool doors_make(struct daemon *d, const struct http_limits *limits, struct err *
     add(d, (struct http_route){"/rpc/", true, options, 0, &rpc_preflight_handler, &d->rpc_door});
     add(d, (struct http_route){"/rpc/", true, get, 0, &only_post_handler, d});
     add(d, (struct http_route){"/ws/rpc/", true, get, 0, &websocket_begin_handler, &d->feed_door.door});
+    const unsigned any = HTTP_READING | post | HTTP_METHOD(HTTP1_METHOD_PUT);
+    add(d, (struct http_route){"/rest/rpc/", true, any, UINT64_MAX, &no_transfer_handler, d});
     add(d, (struct http_route){"/metrics", false, HTTP_READING, 0, &prometheus_handler, d});
     add(d, (struct http_route){"/healthz", false, HTTP_READING, 0, &health_handler, d});
     add(d, (struct http_route){"/static/local-root-ca.crt", false, HTTP_READING, 0, &root_handler, d});

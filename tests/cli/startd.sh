@@ -225,7 +225,9 @@ done
 ok "no other page may" status 403 "http://$at/rpc/v1" -H "Origin: https://three.example" -d '{"method":"state","params":{}}'
 ok "another page" sh -c "curl -s http://$at/ | grep -q page"
 ok "it may make its own paths" sh -c "curl -s http://$at/services/one | grep -q page"
-ok "but no files" sh -c "curl -s -o $box/none -w '%{http_code}' http://$at/one.js | grep -q 404"
+ok "but no transfers that are not there" status 404 "http://$at/rest/rpc/00000000000000000000000000000000" --data-binary "@$bin/startbox"
+ok "nor feeds" status 404 "http://$at/ws/rpc/00000000000000000000000000000000" -H 'Upgrade: websocket' -H 'Connection: Upgrade' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='
+ok "and no files" sh -c "curl -s -o $box/none -w '%{http_code}' http://$at/one.js | grep -q 404"
 ok "an origin with a path is none" exits 2 "$bin/startd" --data "$box/none" --run "$box/none" --origin https://a.example/
 ok "without claim codes anybody may" sh -c "curl -s http://$at/rpc/v1 -d '{\"method\":\"setup.execute\",\"params\":{\"password\":\"first\"}}' | grep -q guid"
 ok "the end" stop
