@@ -284,9 +284,6 @@ const struct err *flow_why(const struct flow *f) {
 uint64_t flow_began_ms(const struct flow *f) {
     return f->began;
 }
-struct loop *flow_loop(const struct flow *f) {
-    return f->flows->config.loop;
-}
 struct state *flow_state(const struct flow *f) {
     return f->flows->config.state;
 }

@@ -104,7 +104,6 @@ bool flow_is_final(const struct flow *f);                /* it only goes forward
 /* Why it goes back, or what failed last and is tried again; NULL: nothing has. */
 const struct err *flow_why(const struct flow *f);
 uint64_t flow_began_ms(const struct flow *f); /* since 1970 */
-struct loop *flow_loop(const struct flow *f);
 struct state *flow_state(const struct flow *f);
 
 /* --- for steps --- */

@@ -150,15 +150,6 @@ void *rpc_own(const struct rpc *r, const void *room) {
     return NULL;
 }
 
-struct loop *rpc_loop(const struct rpc *r) {
-    return r->config.loop;
-}
-
-const struct method *rpc_find(const struct rpc *r, struct slice name) {
-    const struct method *m = find_name(r, name)->row;
-    return m && m->phases & r->phase ? m : NULL;
-}
-
 const struct method *rpc_row(const struct rpc *r, size_t i) {
     return i < r->row_n ? r->rows[i] : NULL;
 }

@@ -79,10 +79,7 @@ struct feeds *rpc_feeds(const struct rpc *r);
 #define RPC_OWNS 16
 void rpc_set_own(struct rpc *r, const void *room, void *own);
 void *rpc_own(const struct rpc *r, const void *room); /* NULL: not set */
-struct loop *rpc_loop(const struct rpc *r);
 
-/* By name or alias; NULL: there is none in this phase. */
-const struct method *rpc_find(const struct rpc *r, struct slice name);
 /* The i-th row by name; NULL behind the last. */
 const struct method *rpc_row(const struct rpc *r, size_t i);
 

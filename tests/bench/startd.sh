@@ -24,18 +24,8 @@ trap finish EXIT
 trap 'exit 1' INT TERM HUP
 unset STARTBOX_HOST STARTBOX_RUN PASSWORD
 export HOME="$box"
-ulimit -n 30000 2>/dev/null
-on0="taskset -c 0" on1="taskset -c 1"
-[ "$(nproc)" -ge 2 ] || { on0="" on1=""; echo "one processor: figures are of little worth"; }
+. tests/bench/lib.sh
 
-tree() { echo "$1"; for c in $(pgrep -P "$1"); do tree "$c"; done; }
-cpu() { # clock ticks of a process and its children
-    t=0
-    for p in $(tree "$1"); do
-        [ -r "/proc/$p/stat" ] && t=$((t + $(awk '{print $14 + $15}' "/proc/$p/stat")))
-    done
-    echo $t
-}
 sum() { # kB of a field of smaps_rollup, of a process and its children
     t=0
     for p in $(tree "$1"); do
@@ -43,20 +33,7 @@ sum() { # kB of a field of smaps_rollup, of a process and its children
     done
     echo $t
 }
-# One measurement: FILE PID COUNT-COMMAND...; the command prints how many operations it did. Appends CPU microseconds per operation.
-measure() {
-    file=$box/$1 pid=$2
-    shift 2
-    a=$(cpu "$pid")
-    count=$("$@")
-    b=$(cpu "$pid")
-    [ "${count:-0}" -gt 0 ] || echo "no answer: $*"
-    echo "${count:-0}" "$a" "$b" | awk '$1 > 0 { printf "%.3f\n", ($3 - $2) * 10000 / $1 }' >>"$file"
-}
-median() { sort -n "$box/$1" 2>/dev/null | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)]; else print "nan" }'; }
 most() { sort -n "$box/$1" 2>/dev/null | tail -n 1; }
-# A / B, times a factor. Nothing when there is no figure.
-ratio() { echo "$1 $2 ${3:-1}" | awk '{ if ($1 > 0 && $2 > 0) printf "%.2f", $1 / $2 * $3; else printf "?" }'; }
 ms() { echo "$1" | awk '{ if ($1 > 0) printf "%.2f", $1 / 1000; else printf "?" }'; }
 row() { printf '%-46s %9s %9s %9s   %s\n' "$@"; }
 value() { awk -v k="$1" '{ for (i = 1; i < NF; i++) if ($i == k) print $(i + 1) }' "$2"; } # NAME FILE
