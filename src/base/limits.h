@@ -187,6 +187,8 @@
 /* http */
 /* Connections at once; the kernel's limit on descriptors is lowered to fit. 10,000 idle ones are some 5 MB. */
 #define LIMIT_HTTP_CONNECTIONS 12000
+/* Descriptors kept for other things than connections. */
+#define LIMIT_HTTP_SPARE_FILES 64
 /* Bytes of unfinished requests, all connections together: a thousand clients that never finish stay within it. */
 #define LIMIT_HTTP_HELD (8u << 20)
 /* Bytes of answers that one slow client may let wait; more is produced only as it reads. */

@@ -16,9 +16,8 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define DOORS_MOST  8
-#define RELOAD_MS   1000 /* answers under way have so long when certificates are read anew: new clients wait as long */
-#define SPARE_FILES 64   /* descriptors kept for other things than connections */
+#define DOORS_MOST 8
+#define RELOAD_MS  1000 /* answers under way have so long when certificates are read anew: new clients wait as long */
 
 struct serve_door {
     const char *address;
@@ -205,7 +204,7 @@ static bool read_certificates(struct serve *s, struct err *e) {
 
 static struct http_limits find_limits(void) {
     struct http_limits l = http_limits;
-    l.connections = http_server_room(SPARE_FILES);
+    l.connections = http_server_room();
 #ifdef STARTBOX_TEST
     /* Short, so that tests need not wait: build/test/startbox is for them. */
     l.idle_ms = 5000;

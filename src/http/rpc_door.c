@@ -16,6 +16,8 @@
 #define OUT_MOST    ((size_t)64 << 20)    /* bytes of an answer */
 #define OUT_KEPT    ((size_t)64 << 10)    /* of the buffer for the next one */
 static const struct slice json_type = LIT_INIT("application/json");
+static const struct err no_memory = {
+    .code = ERR_NOMEM, .at = ERR_NOWHERE, .text = "there is no memory to say what went wrong"};
 
 struct ask;
 
@@ -24,7 +26,7 @@ struct ask_call {
     struct rpc_call call;
     struct ask *ask;
     struct val id, result;
-    struct err *why; /* NULL: it went well. Else its own block */
+    const struct err *why; /* NULL: it went well. Else its own block, or &no_memory */
 };
 
 /* One request. */
@@ -51,11 +53,19 @@ void rpc_door_release(struct rpc_door *d) {
 
 /* --- the end of a request --- */
 
+/* A copy of why it went wrong. */
+static const struct err *keep_why(const struct err *why) {
+    struct err *own = mem_get(sizeof *own);
+    if (!own) return &no_memory; /* an error all the same */
+    *own = *why;
+    return own;
+}
+
 static void release_call(struct ask_call *k) {
     rpc_cancel(&k->call);
     val_unref(&k->id);
     val_unref(&k->result);
-    mem_put(k->why, sizeof *k->why);
+    if (k->why != &no_memory) mem_put((struct err *)k->why, sizeof *k->why);
     k->why = NULL;
 }
 
@@ -155,10 +165,8 @@ static void done(struct rpc_call *c, struct val *result, uint64_t revision, cons
     struct ask_call *k = LOOP_OWNER(struct ask_call, call, c);
     struct ask *a = k->ask;
     (void)revision;
-    if (why && (k->why = mem_get(sizeof *k->why)))
-        *k->why = *why;
-    else if (why)
-        k->result = val_null(); /* no memory even to say so */
+    if (why)
+        k->why = keep_why(why);
     else {
         k->result = *result;
         *result = val_none;
@@ -211,8 +219,7 @@ static void begin(struct http_exchange *x, const struct http_request *r) {
 /* The request is none at all: one answer without an id. */
 static void refuse(struct ask *a, const struct err *why) {
     a->call_n = 1;
-    a->first = (struct ask_call){.ask = a, .why = mem_get(sizeof *why)};
-    if (a->first.why) *a->first.why = *why;
+    a->first = (struct ask_call){.ask = a, .why = keep_why(why)};
     reply(a);
 }
 

@@ -5,7 +5,7 @@
  * What it says: 200 with Content-Type: application/json exactly, also for errors of calls; the answers of a batch in its order;
  *   X-Patch-Sequence where a row wants it; the cookie of a login. What is no call at all is an HTTP error: a page of another
  *   origin (403), a host name that is none of ours (421), a body over LIMIT_RPC_BODY (413).
- * Tried: tests/cli/startd.sh, live.sh. */
+ * Tried: tests/http/rpc_door, tests/cli/startd.sh, live.sh, hostile.sh. */
 #ifndef HTTP_RPC_DOOR_H
 #define HTTP_RPC_DOOR_H
 

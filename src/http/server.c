@@ -101,13 +101,14 @@ void http_conn_first(struct http_conn *c) {
 
 /* --- the server --- */
 
-unsigned http_server_room(unsigned spare) {
+unsigned http_server_room(void) {
+    const rlim_t spare = LIMIT_HTTP_SPARE_FILES;
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     if (getrlimit(RLIMIT_NOFILE, &files)) return 256;
-    rlim_t room = files.rlim_cur > 2 * (rlim_t)spare ? files.rlim_cur - spare : spare;
+    rlim_t room = files.rlim_cur > 2 * spare ? files.rlim_cur - spare : spare;
     return room < LIMIT_HTTP_CONNECTIONS ? (unsigned)room : LIMIT_HTTP_CONNECTIONS;
 }
 

@@ -39,8 +39,8 @@ struct http_limits {
     int64_t end_ms;       /* how long http_server_stop waits for answers that are under way */
 };
 extern const struct http_limits http_limits;
-/* As many connections as there are descriptors for them, when `spare` are kept for all else. */
-unsigned http_server_room(unsigned spare);
+/* As many connections as there are descriptors for them, when LIMIT_HTTP_SPARE_FILES are kept for all else. */
+unsigned http_server_room(void);
 
 struct http_request {
     const struct http1_head *head; /* its slices live until begin returns */

@@ -14,7 +14,6 @@
 
 #define CLOCK_MS     60000
 #define EPHEMERAL_MS 3000
-#define SPARE_FILES  64 /* descriptors kept for other things than connections */
 
 /* --- phases --- */
 
@@ -218,7 +217,7 @@ static void set_up(void *arg) {
 
 static struct http_limits find_limits(void) {
     struct http_limits l = http_limits;
-    l.connections = http_server_room(SPARE_FILES);
+    l.connections = http_server_room();
 #ifdef STARTBOX_TEST
     l.end_ms = 2000;
 #endif

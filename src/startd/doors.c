@@ -164,6 +164,7 @@ static bool listen_on(struct daemon *d, unsigned i, const struct startd_door *do
     char what[16];
     *l = (struct daemon_listen){.call = {.done = listened}, .daemon = d, .door = door};
     snprintf(what, sizeof what, "door%u", i);
+    d->wanted++;
     struct val args = door ? VAL_MAP_OF({"kind", val_of_str("tcp")}, {"address", val_of_str(door->address)},
                                         {"for", val_of_str(what)})
                            : VAL_MAP_OF({"kind", val_of_str("unix")}, {"root", val_of_str("run")},
@@ -171,14 +172,14 @@ static bool listen_on(struct daemon *d, unsigned i, const struct startd_door *do
     return call_start(&l->call, &d->warden, "listen", args, NULL, 0, 0, e);
 }
 
-bool doors_listen(struct daemon *d, struct err *e) {
+static bool listen_all(struct daemon *d, bool tls, struct err *e) {
     for (unsigned i = 0; i < d->options->door_n; i++)
-        if (!d->options->doors[i].tls) {
-            d->wanted++;
-            if (!listen_on(d, i, &d->options->doors[i], e)) return false;
-        }
-    d->wanted++;
-    return listen_on(d, d->options->door_n, NULL, e);
+        if (d->options->doors[i].tls == tls && !listen_on(d, i, &d->options->doors[i], e)) return false;
+    return true;
+}
+
+bool doors_listen(struct daemon *d, struct err *e) {
+    return listen_all(d, false, e) && listen_on(d, d->options->door_n, NULL, e);
 }
 
 /* A tenth of the board's memory: some 26 KiB each at most. */
@@ -230,12 +231,7 @@ bool doors_certify(struct daemon *d, struct err *e) {
 }
 
 bool doors_listen_tls(struct daemon *d, struct err *e) {
-    for (unsigned i = 0; i < d->options->door_n; i++)
-        if (d->options->doors[i].tls) {
-            d->wanted++;
-            if (!listen_on(d, i, &d->options->doors[i], e)) return false;
-        }
-    return true;
+    return listen_all(d, true, e);
 }
 
 /* --- the files of the run directory --- */

@@ -98,7 +98,7 @@ static inline struct buf hear(int fd, bool *over) {
     return b;
 }
 static inline bool contains(const struct buf *b, struct slice want) {
-    return memmem(b->ptr, b->len, want.ptr, want.len) != NULL;
+    return b->len && memmem(b->ptr, b->len, want.ptr, want.len) != NULL;
 }
 static inline unsigned count(const struct buf *b, struct slice want) {
     unsigned n = 0;
